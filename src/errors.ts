@@ -65,7 +65,7 @@ export interface ErrorDetails {
   BLOB_SIZE_MISMATCH: { readonly digest: string; readonly expectedBytes: number; readonly actualBytes: number };
   DIGEST_INVALID: { readonly digest: string };
   DOCUMENT_INVALID: { readonly document: string };
-  REFERENCE_INVALID: { readonly reference: string };
+  REFERENCE_INVALID: { readonly reference: string; /** In the words of Docker's parser. */ readonly reason?: string };
   PLATFORM_INVALID: { readonly platform: string };
   PLATFORM_NOT_FOUND: { readonly reference: string; readonly platform: string; readonly available: readonly string[] };
   COMPRESSION_UNSUPPORTED: { readonly compression: string };

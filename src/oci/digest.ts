@@ -23,9 +23,13 @@ export function isDigest(text: string): text is Digest {
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;
   const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;
-  throw new OcibuildError("DIGEST_INVALID", `digest ${JSON.stringify(shown)} is not "sha256:" and 64 lower-case hex digits`, {
-    details: { digest: shown },
-  });
+  throw new OcibuildError(
+    "DIGEST_INVALID",
+    `digest ${JSON.stringify(shown)} is not "sha256:" and 64 lower-case hex digits`,
+    {
+      details: { digest: shown },
+    },
+  );
 }
 
 /** @throws DIGEST_INVALID */

@@ -4,7 +4,7 @@
  * Unknown properties survive: documents are validated loosely where they enter (`schemas.ts`), and their raw bytes are
  * kept wherever a digest must stay the same. @spec considerations.md#extensibility
  */
-import type { Digest, DiffId } from "./digest.js";
+import type { DiffId, Digest } from "./digest.js";
 
 /** @spec image-index.md#image-index-property-descriptions (platform) */
 export interface Platform {
