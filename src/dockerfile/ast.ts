@@ -27,6 +27,7 @@ export interface Directive {
   readonly span: Span;
 }
 
+/** A comment line, also one between the lines of an instruction. Directives are not comments. */
 export interface Comment {
   /** Text after `#`, blanks trimmed. */
   readonly text: string;
@@ -38,6 +39,8 @@ export interface Stage {
   readonly index: number;
   /** Lower-cased name after AS. */
   readonly name: string | undefined;
+  /** What the comment above says of this stage: the rest of its first line that begins with the stage name. */
+  readonly docComment: string | undefined;
   readonly from: FromInstruction;
   /** Without the FROM. */
   readonly instructions: readonly StageInstruction[];
@@ -52,16 +55,21 @@ export interface Word {
 /** `--name` or `--name=value` between the keyword and the arguments. */
 export interface Flag {
   readonly name: string;
-  /** `undefined` for a flag without `=`. */
+  /** `undefined` for a flag without `=`. Quotes and escapes are gone (flags are the only words where they are), `$VAR` is not. */
   readonly value: string | undefined;
   readonly span: Span;
+  /** What follows the `=`, as written. */
+  readonly valueSpan: Span | undefined;
 }
 
 /** `<<EOF` … `EOF`: a file written in place. */
 export interface Heredoc {
   /** The delimiter, quotes removed. */
   readonly name: string;
-  /** Lines up to the delimiter, each with its newline; tabs already stripped for `<<-`. */
+  /**
+   * Lines up to the delimiter, each with its newline, exactly as written: a RUN that is more than one heredoc passes them
+   * on like this. `stripTabs` makes what `<<-` means; `SourceContent` and `RunScript` have it done.
+   */
   readonly content: string;
   /** False when any part of the delimiter was quoted. */
   readonly expand: boolean;
@@ -84,7 +92,10 @@ export interface InstructionBase<K extends string> {
   /** The logical line: continuations joined, comment lines within dropped, blanks trimmed; no heredoc bodies. */
   readonly text: string;
   readonly heredocs: readonly Heredoc[];
-  /** Comment lines directly above, `#` removed: documentation of a stage or build argument. */
+  /**
+   * Comment lines above, since the instruction before or the last empty comment, `#` removed: documentation of a stage
+   * or build argument.
+   */
   readonly docComment: readonly string[];
 }
 
@@ -105,7 +116,8 @@ export interface Pair {
 export interface ArgDefinition {
   readonly name: Word;
   readonly value: Word | undefined;
-  readonly docComment: readonly string[];
+  /** The rest of the first comment line above that begins with this name. */
+  readonly docComment: string | undefined;
 }
 
 export interface ArgInstruction extends InstructionBase<"ARG"> {
@@ -117,24 +129,63 @@ export type CommandLine =
   | { readonly form: "exec"; readonly args: readonly string[]; readonly span: Span }
   | { readonly form: "shell"; readonly line: string; readonly span: Span };
 
+/** One `name` or `name=value` of `--mount`. */
+export interface MountOption {
+  /** Lower-cased. */
+  readonly name: string;
+  readonly value: string | undefined;
+  /** As written, for messages. */
+  readonly text: string;
+}
+
+/** One `--mount`. Values may hold variables, even that of `type`: `resolveMount` expands and checks them. */
 export interface RunMount {
-  readonly type: "bind" | "cache" | "tmpfs" | "secret" | "ssh";
-  /** Options as written, in order, `type` left out; checked for name and form, not yet expanded. */
-  readonly options: readonly { readonly name: string; readonly value: string | undefined }[];
+  /** In order, `type` among them. */
+  readonly options: readonly MountOption[];
   readonly span: Span;
+}
+
+/** One `--device`. */
+export interface RunDevice {
+  readonly name: string;
+  readonly required: boolean;
+  readonly span: Span;
+}
+
+/** The body of a RUN that is one heredoc and nothing else: a script for the shell, or a program when it starts with `#!`. */
+export interface RunScript {
+  readonly name: string;
+  /** Tabs stripped for `<<-`. Never expanded. */
+  readonly content: string;
 }
 
 export interface RunInstruction extends InstructionBase<"RUN"> {
   readonly command: CommandLine;
+  /** When it is `undefined` and there are `heredocs`, the shell gets the line, then `\n` content name for each heredoc. */
+  readonly script: RunScript | undefined;
   readonly mounts: readonly RunMount[];
+  /** `default`, `none` or `host`; checked. */
   readonly network: string | undefined;
+  /** `sandbox` or `insecure`; checked. */
   readonly security: string | undefined;
-  readonly devices: readonly string[];
+  readonly devices: readonly RunDevice[];
 }
 
-/** Sources and destination shared by COPY and ADD. Heredoc sources are in `heredocs`, not in `sources`. */
+/** A file written in place: a heredoc among the sources of COPY or ADD. */
+export interface SourceContent {
+  /** The delimiter: the file's name when the destination is a folder. */
+  readonly name: string;
+  /** Tabs stripped for `<<-`; variables not expanded. */
+  readonly content: string;
+  readonly expand: boolean;
+  readonly span: Span;
+}
+
+/** Sources and destination shared by COPY and ADD. Heredoc sources are in `contents`, not in `sources`. */
 export interface TransferInstruction<K extends "COPY" | "ADD"> extends InstructionBase<K> {
   readonly sources: readonly Word[];
+  /** In order; they come after all `sources`. */
+  readonly contents: readonly SourceContent[];
   readonly destination: Word;
   readonly chown: Word | undefined;
   readonly chmod: Word | undefined;
@@ -170,6 +221,7 @@ export interface UserInstruction extends InstructionBase<"USER"> {
 }
 
 export interface ExposeInstruction extends InstructionBase<"EXPOSE"> {
+  /** As written. BuildKit sorts the words bytewise before it expands them. */
   readonly ports: readonly Word[];
 }
 
@@ -209,7 +261,7 @@ export interface HealthcheckInstruction extends InstructionBase<"HEALTHCHECK"> {
 }
 
 export interface OnbuildInstruction extends InstructionBase<"ONBUILD"> {
-  /** The text of the trigger, as it will stand in the image config. */
+  /** The text of the trigger with its heredocs, as it will stand in the image config. */
   readonly trigger: string;
 }
 
