@@ -39,6 +39,8 @@ export interface ErrorDetails {
   DOCKERFILE_INVALID: { readonly file: string; readonly diagnostics: readonly Diagnostic[] };
   DOCKERFILE_NOT_FOUND: { readonly file: string };
   DOCKERFILE_TOO_LARGE: { readonly file: string; readonly limitBytes: number };
+  /** A word whose variables cannot be expanded. */
+  DOCKERFILE_EXPANSION: { readonly word: string };
   PLAN_INVALID: { readonly file: string };
   PLAN_UNKNOWN_TARGET: { readonly target: string; readonly stages: readonly string[] };
   PLAN_UNSUPPORTED: { readonly feature: string };
@@ -51,9 +53,14 @@ export interface ErrorDetails {
   CONTEXT_UNSUPPORTED_FILE: { readonly path: string; readonly type: string };
   CONTEXT_IGNORE_INVALID: { readonly file: string; readonly line: number; readonly pattern: string };
 
+  // reading file systems
+  TREE_LINK_LOOP: { readonly path: string };
+  TREE_PATTERN_INVALID: { readonly pattern: string };
+
   // tar, layers and file-system steps
   TAR_INVALID: { readonly offset: number };
   TAR_LIMIT: { readonly limit: string };
+  TAR_UNSUPPORTED: { readonly path: string; readonly feature: string };
   LAYER_COPY: { readonly path: string };
   LAYER_UNKNOWN_USER: { readonly name: string };
   LAYER_DIFF_ID_MISMATCH: { readonly expected: string; readonly actual: string };
@@ -69,6 +76,7 @@ export interface ErrorDetails {
   PLATFORM_INVALID: { readonly platform: string };
   PLATFORM_NOT_FOUND: { readonly reference: string; readonly platform: string; readonly available: readonly string[] };
   COMPRESSION_UNSUPPORTED: { readonly compression: string };
+  COMPRESSION_INVALID: { readonly compression: string };
 
   // registries
   REGISTRY_REQUEST: {
@@ -77,6 +85,8 @@ export interface ErrorDetails {
     readonly status?: number;
     readonly registryCode?: string;
     readonly retryable: boolean;
+    /** What the registry asked for. */
+    readonly retryAfterMs?: number;
   };
   REGISTRY_UNAUTHORIZED: { readonly method: string; readonly url: string; readonly status: number };
   REGISTRY_NOT_FOUND: { readonly reference: string };
