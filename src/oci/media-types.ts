@@ -7,18 +7,20 @@
 export type MediaTypeFamily = "oci" | "docker";
 export type LayerCompression = "gzip" | "zstd" | "uncompressed";
 
-export const MEDIA_TYPES = {
-  oci: {
-    index: "application/vnd.oci.image.index.v1+json",
-    manifest: "application/vnd.oci.image.manifest.v1+json",
-    config: "application/vnd.oci.image.config.v1+json",
-  },
-  docker: {
-    index: "application/vnd.docker.distribution.manifest.list.v2+json",
-    manifest: "application/vnd.docker.distribution.manifest.v2+json",
-    config: "application/vnd.docker.container.image.v1+json",
-  },
-} as const satisfies Record<MediaTypeFamily, Record<"index" | "manifest" | "config", string>>;
+/** Of the documents that are not layers. */
+export const MEDIA_TYPES: Readonly<Record<MediaTypeFamily, Readonly<Record<"index" | "manifest" | "config", string>>>> =
+  {
+    oci: {
+      index: "application/vnd.oci.image.index.v1+json",
+      manifest: "application/vnd.oci.image.manifest.v1+json",
+      config: "application/vnd.oci.image.config.v1+json",
+    },
+    docker: {
+      index: "application/vnd.docker.distribution.manifest.list.v2+json",
+      manifest: "application/vnd.docker.distribution.manifest.v2+json",
+      config: "application/vnd.docker.container.image.v1+json",
+    },
+  };
 
 /** What a registry is asked for: every manifest and index type that can be read. */
 export const MANIFEST_MEDIA_TYPES: readonly string[] = [
