@@ -1,0 +1,133 @@
+/**
+ * Which result a step had: one record for each key, kept with everything the key was made of, so that a miss can be
+ * explained. Records are sealed, not fsynced: a lost one costs the step once more.
+ */
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { canonicalJson, type JsonObject, type JsonValue } from "../util/canonical-json.js";
+import { type CacheKey, isKey, type ShapeKey, type StepKeyParts, shapeKey, stepKey } from "./key.js";
+import { readSealedJson, writeSealed } from "./sealed-file.js";
+import type { StoreFolders } from "./store-folders.js";
+
+const RECORD_LIMIT_BYTES = 16 * 1024 * 1024;
+const INPUTS_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Most files of a step that are listed for explaining a miss. */
+const INPUTS_KEPT = 200_000;
+/** Most records of one shape that are looked at. */
+const SHAPE_LIMIT = 4096;
+
+/** What a step was made of, and what came out. */
+export interface StepRecord {
+  readonly version: 1;
+  readonly key: CacheKey;
+  readonly shapeKey: ShapeKey;
+  readonly parts: StepKeyParts;
+  /** Defined by who runs steps: the diffID of the new layer or none, when it first ran, … */
+  readonly result: JsonValue;
+}
+
+/** A file that a step read: only for explaining, the key holds a digest over all of them. */
+export interface StepInput {
+  /** As a `ByteString`. */
+  readonly path: string;
+  readonly digest: string;
+}
+
+export class StepCache {
+  readonly #dir: string;
+  readonly #folders: StoreFolders;
+
+  constructor(dir: string, folders: StoreFolders) {
+    this.#dir = dir;
+    this.#folders = folders;
+  }
+
+  /** The record of the step with these parts; `undefined` when there is none, or none that is whole. One small read. */
+  get(parts: StepKeyParts): StepRecord | undefined {
+    return this.#read(shapeKey(parts), stepKey(parts));
+  }
+
+  /**
+   * Remembers the result of a step and, for explaining later misses, the files it read. Replaces an earlier record.
+   * Never fails: what cannot be written costs the step once more.
+   */
+  put(parts: StepKeyParts, result: JsonValue, inputs: readonly StepInput[] = []): StepRecord {
+    const record: StepRecord = { version: 1, key: stepKey(parts), shapeKey: shapeKey(parts), parts, result };
+    const path = this.#path(record.shapeKey, record.key);
+    try {
+      if (inputs.length > 0) {
+        const pairs = inputs.slice(0, INPUTS_KEPT).map(({ path: name, digest }) => [name, digest]);
+        writeSealed(
+          this.#folders.tmp,
+          `${path}.inputs`,
+          Buffer.from(JSON.stringify({ key: record.key, inputs: pairs })),
+        );
+      }
+      writeSealed(this.#folders.tmp, `${path}.record`, Buffer.from(canonicalJson(record as unknown as JsonObject)));
+    } catch (error) {
+      this.#folders.warn(
+        `"${path}.record" could not be written: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+    return record;
+  }
+
+  /** Whether any step of this shape was remembered: one look, no reading. Decides between hashing and packing first. */
+  hasShape(shape: ShapeKey): boolean {
+    return existsSync(join(this.#dir, shape));
+  }
+
+  /** Up to `limit` records of a shape, newest first: what a missed step is compared with. */
+  listByShape(shape: ShapeKey, limit = 8): readonly StepRecord[] {
+    const keys = this.#keysByAge(shape);
+    const records: StepRecord[] = [];
+    for (const key of keys) {
+      if (records.length >= limit) break;
+      const record = this.#read(shape, key);
+      if (record !== undefined) records.push(record);
+    }
+    return records;
+  }
+
+  /** The files that the step of `record` read (at most 200,000), or `undefined` when that is not known. */
+  inputsOf(record: StepRecord): readonly StepInput[] | undefined {
+    const path = `${this.#path(record.shapeKey, record.key)}.inputs`;
+    const value = readSealedJson(path, INPUTS_LIMIT_BYTES) as
+      | { readonly key?: string; readonly inputs: readonly (readonly [string, string])[] }
+      | undefined;
+    if (value?.key !== record.key) return undefined;
+    return value.inputs.map(([name, digest]) => ({ path: name, digest }));
+  }
+
+  /** A record counts only under the key that its parts give. */
+  #read(shape: ShapeKey, key: CacheKey): StepRecord | undefined {
+    const record = readSealedJson(`${this.#path(shape, key)}.record`, RECORD_LIMIT_BYTES) as StepRecord | undefined;
+    if (record?.version !== 1 || record.key !== key || record.shapeKey !== shape) return undefined;
+    return stepKey(record.parts) === key && shapeKey(record.parts) === shape ? record : undefined;
+  }
+
+  #keysByAge(shape: ShapeKey): readonly CacheKey[] {
+    let names: readonly string[];
+    try {
+      names = readdirSync(join(this.#dir, shape));
+    } catch {
+      return [];
+    }
+    const keys = names.flatMap((name) => {
+      const key = name.endsWith(".record") ? name.slice(0, -".record".length) : "";
+      return isKey(key) ? [key as CacheKey] : [];
+    });
+    return keys
+      .slice(0, SHAPE_LIMIT)
+      .map((key) => {
+        const stat = statSync(`${this.#path(shape, key)}.record`, { throwIfNoEntry: false });
+        return { key, mtimeMs: stat?.mtimeMs ?? 0 };
+      })
+      .sort((one, other) => other.mtimeMs - one.mtimeMs || (one.key < other.key ? -1 : 1))
+      .map(({ key }) => key);
+  }
+
+  #path(shape: ShapeKey, key: CacheKey): string {
+    return join(this.#dir, shape, key);
+  }
+}

@@ -1,0 +1,11 @@
+/** What the parts of a store share: its folders, and a way to say what it can live with. */
+export interface StoreFolders {
+  /** The OCI layout. */
+  readonly images: string;
+  /** Files that are being written; on the same file system as everything else of the store. */
+  readonly tmp: string;
+  /** Makes `images` a valid, empty layout when it is not there yet. @throws STORE_UNUSABLE */
+  prepareImages(): Promise<void>;
+  /** Says something that costs time but no correctness: a damaged blob, a record that could not be written. */
+  warn(message: string): void;
+}

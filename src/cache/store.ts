@@ -1,0 +1,159 @@
+/**
+ * The store: one folder that holds images, layers and what makes the next build fast (design, section 4).
+ *
+ * `images/` OCI layout · `layers/v1/`, `steps/v1/`, `stat/v1/` can be deleted at any moment · `locks/` · `tmp/`. A
+ * format that changes gets a new folder; folders that this version does not know are left alone (K13).
+ */
+import { accessSync, chmodSync, constants, existsSync, lstatSync, mkdirSync, type Stats, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { OcibuildError } from "../errors.js";
+import { BlobDirectory } from "./blob-directory.js";
+import { FolderLock } from "./folder-lock.js";
+import { ImageStore } from "./image-store.js";
+import { LayerFiles } from "./layer-files.js";
+import { createLayout } from "./oci-layout.js";
+import { PendingFile, removeLeftovers } from "./pending-file.js";
+import { StatCacheFiles } from "./stat-cache-files.js";
+import { StepCache } from "./step-cache.js";
+import { storeError, systemCode } from "./store-error.js";
+import type { StoreFolders } from "./store-folders.js";
+
+/** Keeps backup programs out. @spec https://bford.info/cachedir/ */
+const CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder is the store of ocibuild.\n";
+
+export interface StoreOptions {
+  /** Told, once for each text, what costs time but no correctness. */
+  readonly onWarning?: (message: string) => void;
+  /** How long to wait for another process that changes the list of images; 30 s unless told otherwise. */
+  readonly lockWaitMs?: number;
+}
+
+export interface Store {
+  /** Absolute. */
+  readonly root: string;
+  /** Whether anything can be written; a store that cannot be written to can still be read. */
+  readonly writable: boolean;
+  /** Of the images: manifests, configs and layers as outputs need them. */
+  readonly blobs: BlobDirectory;
+  readonly images: ImageStore;
+  readonly layers: LayerFiles;
+  readonly steps: StepCache;
+  readonly stats: StatCacheFiles;
+  /** A temporary file on the store's file system. The caller discards it. @throws STORE_UNUSABLE */
+  createFile(): PendingFile;
+}
+
+/**
+ * Opens the store in the folder `root` (absolute), which is made when it is missing. Its parts are made when something
+ * is written to them. Removes what killed processes left.
+ * @throws STORE_UNUSABLE when the folder is a symbolic link, is no folder, belongs to somebody else, is open to others
+ *   and cannot be closed, or cannot be made
+ */
+export async function openStore(root: string, options: StoreOptions = {}): Promise<Store> {
+  prepareRoot(root);
+  const writable = canWrite(root);
+  const images = join(root, "images");
+  const tmp = join(root, "tmp");
+  const lock = new FolderLock(join(root, "locks", "images"), options.lockWaitMs);
+  const told = new Set<string>();
+  let prepared: Promise<void> | undefined;
+  const makeLayout = async (): Promise<void> => {
+    if (!existsSync(join(images, "index.json"))) await lock.hold(() => createLayout(images, tmp));
+  };
+  const folders: StoreFolders = {
+    images,
+    tmp,
+    warn: (message) => {
+      if (told.has(message)) return;
+      told.add(message);
+      options.onWarning?.(message);
+    },
+    prepareImages: () => {
+      prepared ??= makeLayout().catch((error: unknown) => {
+        prepared = undefined;
+        throw error;
+      });
+      return prepared;
+    },
+  };
+  if (writable) {
+    writeCacheTag(root);
+    removeLeftovers(tmp);
+  }
+  const blobs = new BlobDirectory(folders);
+  return {
+    root,
+    writable,
+    blobs,
+    images: new ImageStore(folders, blobs, lock),
+    layers: new LayerFiles(join(root, "layers", "v1"), folders, blobs),
+    steps: new StepCache(join(root, "steps", "v1"), folders),
+    stats: new StatCacheFiles(join(root, "stat", "v1"), folders),
+    createFile: () => PendingFile.create(tmp),
+  };
+}
+
+/** Makes the folder when it is missing and checks that it is ours alone (L8). */
+function prepareRoot(root: string): void {
+  try {
+    let stat = lstatSync(root, { throwIfNoEntry: false });
+    if (stat === undefined) {
+      mkdirSync(root, { recursive: true, mode: 0o700 });
+      // Looked at again: somebody else may have been quicker.
+      stat = lstatSync(root);
+    }
+    assertOwnFolder(root, stat);
+    closeToOthers(root, stat);
+  } catch (error) {
+    throw storeError(error, "create", root);
+  }
+}
+
+/** Marks the folder as a cache; not worth an error. */
+function writeCacheTag(root: string): void {
+  const path = join(root, "CACHEDIR.TAG");
+  try {
+    if (!existsSync(path)) writeFileSync(path, CACHEDIR_TAG, { mode: 0o600, flag: "wx" });
+  } catch {
+    // Another process writes it, or the next start tries again.
+  }
+}
+
+function assertOwnFolder(root: string, stat: Stats): void {
+  if (stat.isSymbolicLink()) {
+    throw unusable(root, "a folder", "a symbolic link", "Name the folder that the link points to with --root.");
+  }
+  if (!stat.isDirectory()) throw unusable(root, "a folder", "a file", "Choose another folder with --root.");
+  const uid = process.getuid?.();
+  if (uid !== undefined && stat.uid !== uid) {
+    const hint = "Choose a folder of your own with --root, or change the owner.";
+    throw unusable(root, `a folder that belongs to user ${uid}`, `one that belongs to user ${stat.uid}`, hint);
+  }
+}
+
+/** What is in the store may hold what the build was given: nobody else may read it, or put something there. */
+function closeToOthers(root: string, stat: Stats): void {
+  if (process.platform === "win32" || (stat.mode & 0o077) === 0) return;
+  try {
+    chmodSync(root, 0o700);
+  } catch (error) {
+    const onlyReadable = (stat.mode & 0o022) === 0;
+    if (!(onlyReadable && systemCode(error) === "EROFS")) throw error;
+  }
+}
+
+function canWrite(root: string): boolean {
+  try {
+    accessSync(root, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function unusable(root: string, expected: string, got: string, hint: string): OcibuildError<"STORE_UNUSABLE"> {
+  return new OcibuildError("STORE_UNUSABLE", `store "${root}" expected ${expected} but got ${got}`, {
+    details: { path: root },
+    hint,
+  });
+}
