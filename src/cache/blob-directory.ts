@@ -37,7 +37,7 @@ export class BlobDirectory implements BlobReader, BlobWriter {
   isPresent(blob: Descriptor): boolean {
     if (this.#damaged.has(blob.digest)) return false;
     const stat = statSync(this.pathOf(blob.digest), { throwIfNoEntry: false });
-    return stat?.isFile() && stat.size === blob.size;
+    return stat?.isFile() === true && stat.size === blob.size;
   }
 
   async has(blob: Descriptor, options: Abortable = {}): Promise<boolean> {

@@ -76,7 +76,7 @@ export function openLayout(dir: string): OciLayout {
     async has(blob: Descriptor, options: Abortable = {}): Promise<boolean> {
       options.signal?.throwIfAborted();
       const stat = statSync(pathOf(blob), { throwIfNoEntry: false });
-      return stat?.isFile() && stat.size === blob.size;
+      return stat?.isFile() === true && stat.size === blob.size;
     },
     open: (blob, options) => readVerified(pathOf(blob), blob, options),
   };
