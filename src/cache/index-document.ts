@@ -1,14 +1,11 @@
 /**
- * `index.json` of an OCI layout, read without a schema library because every build reads it. Entries that this version
- * does not understand are kept when the document is written again. @spec image-layout.md#indexjson-file
+ * `index.json` of our own OCI layout, read without a schema library because every build reads it. Other tools may write
+ * to it too: entries that this version does not understand are kept when the document is written again. @spec image-layout.md#indexjson-file
  */
 import { OcibuildError } from "../errors.js";
 import { isDigest } from "../oci/digest.js";
+import { CONTAINERD_NAME, REF_NAME } from "../oci/layout.js";
 import type { Descriptor, Platform } from "../oci/types.js";
-
-export const REF_NAME = "org.opencontainers.image.ref.name";
-/** What containerd-based tools read first. */
-export const CONTAINERD_NAME = "io.containerd.image.name";
 
 /** Entries are as they were read, in their order; `descriptorOf` tells which can be used. */
 export interface IndexDocument {
@@ -60,7 +57,7 @@ export function referenceOf(descriptor: Descriptor): string | undefined {
   return annotation(descriptor, CONTAINERD_NAME) ?? annotation(descriptor, REF_NAME);
 }
 
-/** `descriptor` tagged with `reference`. */
+/** `descriptor` tagged with `reference`: the full one in both annotations, because tags alone are not unique here. */
 export function withReference(descriptor: Descriptor, reference: string): Descriptor {
   const annotations = {
     ...withoutReference(descriptor).annotations,

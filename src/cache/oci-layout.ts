@@ -3,24 +3,23 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { OcibuildError } from "../errors.js";
 import type { Abortable, BlobReader } from "../oci/blobs.js";
-import { hexOf } from "../oci/digest.js";
-import type { Descriptor } from "../oci/types.js";
 import {
-  descriptorOf,
-  EMPTY_INDEX,
-  formatIndexDocument,
-  parseIndexDocument,
-  REF_NAME,
-  referenceOf,
-} from "./index-document.js";
+  checkLayoutFile,
+  LAYOUT_BYTES,
+  LAYOUT_FILE,
+  LAYOUT_INDEX_FILE,
+  layoutBlobPath,
+  parseLayoutIndex,
+} from "../oci/layout.js";
+import type { Descriptor, ImageIndex } from "../oci/types.js";
+import { descriptorOf, EMPTY_INDEX, formatIndexDocument } from "./index-document.js";
 import { PendingFile, syncFolder } from "./pending-file.js";
 import { readSmallFile } from "./sealed-file.js";
 import { storeError } from "./store-error.js";
 import { readVerified } from "./verified-file.js";
 
 /** Limit for the documents of a layout that somebody else wrote. */
-const DOCUMENT_LIMIT_BYTES = 4 * 1024 * 1024;
-const MARKER = '{"imageLayoutVersion":"1.0.0"}';
+const LIMIT_BYTES = 4 * 1024 * 1024;
 
 /**
  * Makes the folder `dir` a valid, empty OCI layout; what is there already stays. Not for two processes at once: the
@@ -33,8 +32,8 @@ export async function createLayout(dir: string, tmp: string): Promise<void> {
   } catch (error) {
     throw storeError(error, "create", dir);
   }
-  await writeMissing(join(dir, "oci-layout"), Buffer.from(MARKER), tmp);
-  await writeMissing(join(dir, "index.json"), formatIndexDocument(EMPTY_INDEX), tmp);
+  await writeMissing(join(dir, LAYOUT_FILE), LAYOUT_BYTES, tmp);
+  await writeMissing(join(dir, LAYOUT_INDEX_FILE), formatIndexDocument(EMPTY_INDEX), tmp);
   for (const folder of [join(dir, "blobs"), dir, join(dir, "..")]) syncFolder(folder);
 }
 
@@ -45,34 +44,31 @@ async function writeMissing(path: string, content: Buffer, tmp: string): Promise
   await file.commit(path);
 }
 
-/** An OCI layout folder that is only read. */
-export interface OciLayout extends BlobReader {
-  readonly dir: string;
-  /** Entries of `index.json` that can be used, in order. */
-  readonly manifests: readonly Descriptor[];
-  /**
-   * The entry that `name` means: a reference name as other tools write it (`latest`, `app:1`), or a digest; without
-   * `name` the only entry, or the one named `latest`.
-   * @throws IMAGE_NOT_FOUND
-   */
-  find(name?: string): Descriptor;
+/** An OCI layout folder of somebody else, only read. */
+export interface OciLayout {
+  /** Never moves or changes anything, also not what is damaged. */
+  readonly blobs: BlobReader;
+  /** `findEntry` of `oci/layout.ts` picks an image of it. */
+  readonly index: ImageIndex;
 }
 
 /**
  * Opens the OCI layout in the folder `dir` (absolute).
  * @throws IMAGE_NOT_FOUND when there is none, DOCUMENT_INVALID
  */
-export function openLayout(dir: string): OciLayout {
-  assertMarker(dir);
-  const path = join(dir, "index.json");
-  const bytes = readSmallFile(path, DOCUMENT_LIMIT_BYTES);
-  if (bytes === undefined) throw notLayout(dir, `a readable "index.json" of at most ${DOCUMENT_LIMIT_BYTES} bytes`);
-  const manifests = parseIndexDocument(bytes, path).entries.flatMap((entry) => descriptorOf(entry) ?? []);
-  const pathOf = (blob: Descriptor): string => join(dir, "blobs", "sha256", hexOf(blob.digest));
-  return {
-    dir,
-    manifests,
-    find: (name) => findManifest(dir, manifests, name),
+export async function openLayout(dir: string): Promise<OciLayout> {
+  checkLayoutFile(readDocument(dir, LAYOUT_FILE), `"${dir}"`);
+  // The entries are checked here, by hand: a build that takes a layout as input does not load the schemas for it.
+  const index = await parseLayoutIndex(readDocument(dir, LAYOUT_INDEX_FILE), `"${dir}"`, true);
+  for (const [at, entry] of index.manifests.entries()) {
+    if (descriptorOf(entry) !== undefined) continue;
+    const document = `${LAYOUT_INDEX_FILE} of "${dir}"`;
+    throw new OcibuildError("DOCUMENT_INVALID", `${document} is not valid: expected a descriptor at manifests[${at}]`, {
+      details: { document },
+    });
+  }
+  const pathOf = (blob: Descriptor): string => join(dir, layoutBlobPath(blob.digest));
+  const blobs: BlobReader = {
     async has(blob: Descriptor, options: Abortable = {}): Promise<boolean> {
       options.signal?.throwIfAborted();
       const stat = statSync(pathOf(blob), { throwIfNoEntry: false });
@@ -80,50 +76,14 @@ export function openLayout(dir: string): OciLayout {
     },
     open: (blob, options) => readVerified(pathOf(blob), blob, options),
   };
+  return { blobs, index };
 }
 
-function assertMarker(dir: string): void {
-  const marker = readSmallFile(join(dir, "oci-layout"), DOCUMENT_LIMIT_BYTES);
-  if (marker === undefined) throw notLayout(dir, 'a file "oci-layout"');
-  let version: unknown;
-  try {
-    version = (JSON.parse(marker.toString("utf8")) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion;
-  } catch {
-    version = undefined;
-  }
-  if (typeof version !== "string" || !version.startsWith("1.")) throw notLayout(dir, 'imageLayoutVersion "1.0.0"');
-}
-
-function findManifest(dir: string, manifests: readonly Descriptor[], name: string | undefined): Descriptor {
-  const found =
-    name === undefined
-      ? manifests.length === 1
-        ? manifests[0]
-        : manifests.findLast((entry) => nameOf(entry) === "latest")
-      : manifests.findLast((entry) => nameOf(entry) === name || referenceOf(entry) === name || entry.digest === name);
-  if (found !== undefined) return found;
-  const names = manifests.map((entry) => `"${referenceOf(entry) ?? entry.digest}"`);
-  const shown = names.length > 10 ? [...names.slice(0, 10), "…"] : names;
-  throw new OcibuildError(
-    "IMAGE_NOT_FOUND",
-    name === undefined
-      ? `OCI layout "${dir}" expected one image or one named "latest" but got ${manifests.length}`
-      : `image "${name}" is not in the OCI layout "${dir}"`,
-    {
-      details: { reference: name ?? dir },
-      hint: shown.length === 0 ? "It is empty." : `It holds ${shown.join(", ")}.`,
-    },
-  );
-}
-
-function nameOf(descriptor: Descriptor): string | undefined {
-  const { annotations } = descriptor;
-  return annotations !== undefined && Object.hasOwn(annotations, REF_NAME) ? annotations[REF_NAME] : undefined;
-}
-
-function notLayout(dir: string, expected: string): OcibuildError<"IMAGE_NOT_FOUND"> {
-  return new OcibuildError("IMAGE_NOT_FOUND", `"${dir}" is no OCI layout: expected ${expected}`, {
+function readDocument(dir: string, name: string): Buffer {
+  const bytes = readSmallFile(join(dir, name), LIMIT_BYTES);
+  if (bytes !== undefined) return bytes;
+  throw new OcibuildError("IMAGE_NOT_FOUND", `"${dir}" is no OCI layout: expected a readable file "${name}"`, {
     details: { reference: dir },
-    hint: 'An OCI layout is a folder with "oci-layout", "index.json" and "blobs/".',
+    hint: `An OCI layout is a folder with "${LAYOUT_FILE}", "${LAYOUT_INDEX_FILE}" and "blobs/".`,
   });
 }
