@@ -1,0 +1,211 @@
+/**
+ * The registry client: requests to endpoints with authorization, retries, and the choice between https and http.
+ *
+ * `pull.ts`, `push.ts` and `resolver.ts` say what is asked for; nothing else sends anything.
+ */
+import type { LookupFunction } from "node:net";
+import { createAuthorizer } from "./auth.js";
+import { parseChallenges } from "./challenge.js";
+import { type Clock, systemClock } from "./clock.js";
+import { ANONYMOUS, type CredentialStore } from "./credentials.js";
+import { protocolFailure, statusFailure } from "./failure.js";
+import { type Endpoint, type RegistryHosts, registryHosts } from "./hosts.js";
+import { isClosedBeforeTls, isTlsMismatch } from "./network-failure.js";
+import { DEFAULT_RETRY, type RetryPolicy, withRetry } from "./retry.js";
+import type { Scope } from "./scope.js";
+import {
+  createTransport,
+  DEFAULT_TIMEOUTS,
+  type HttpRequest,
+  type HttpResponse,
+  type Method,
+  type RequestBody,
+  type Timeouts,
+} from "./transport.js";
+
+export interface RegistryClientOptions {
+  readonly hosts?: RegistryHosts;
+  readonly credentials?: CredentialStore;
+  readonly userAgent?: string;
+  readonly retry?: RetryPolicy;
+  readonly timeouts?: Timeouts;
+  readonly connectionsPerOrigin?: number;
+  readonly clock?: Clock;
+  /** Replaces the system's name lookup. */
+  readonly lookup?: LookupFunction;
+}
+
+export interface ApiRequest {
+  readonly method: Method;
+  /** Below the origin (`/v2/…`), or a whole URL that the registry gave. */
+  readonly target: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: RequestBody;
+  readonly scopes: readonly Scope[];
+  /** Statuses that are answers; all others are errors. */
+  readonly expect: readonly number[];
+  readonly signal?: AbortSignal;
+}
+
+/** A reply read to its end. */
+export interface ApiDocument {
+  readonly status: number;
+  readonly url: URL;
+  readonly bytes: Buffer;
+  header(name: string): string | undefined;
+}
+
+export interface RegistryClient extends AsyncDisposable {
+  readonly hosts: RegistryHosts;
+  readonly retry: RetryPolicy;
+  readonly clock: Clock;
+  /** The origin of `endpoint` that is in use; found once. */
+  originOf(endpoint: Endpoint, signal?: AbortSignal): Promise<URL>;
+  /**
+   * Sends once (and once more with new authorization after a 401). The caller reads or discards the body.
+   * @throws REGISTRY_REQUEST, REGISTRY_UNAUTHORIZED, REGISTRY_PROTOCOL, REGISTRY_INSECURE, REGISTRY_CREDENTIALS
+   */
+  send(endpoint: Endpoint, request: ApiRequest): Promise<HttpResponse>;
+  /** Sends, and reads the whole body, with retries: for requests that may be repeated. */
+  fetch(endpoint: Endpoint, request: ApiRequest, limitBytes: number): Promise<ApiDocument>;
+  /** How often a request to `endpoint` is tried: a mirror that fails is passed over soon. */
+  attemptsAt(endpoint: Endpoint): number;
+  /** Ends every connection. Idempotent. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_CONNECTIONS = 6;
+const MIRROR_ATTEMPTS = 2;
+const PING = "/v2/";
+
+export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
+  const hosts = options.hosts ?? registryHosts();
+  const clock = options.clock ?? systemClock;
+  const retry = options.retry ?? DEFAULT_RETRY;
+  const transport = createTransport({
+    userAgent: options.userAgent ?? "ocibuild",
+    timeouts: options.timeouts ?? DEFAULT_TIMEOUTS,
+    connectionsPerOrigin: options.connectionsPerOrigin ?? DEFAULT_CONNECTIONS,
+    insecureHosts: hosts.insecure,
+    ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
+  });
+  const authorizer = createAuthorizer(transport, options.credentials ?? ANONYMOUS, clock);
+  const origins = new Map<string, Promise<URL>>();
+
+  /** Asks each origin for the API's root until one speaks its scheme. Only what is no TLS at all leads to plain HTTP. */
+  async function findOrigin(endpoint: Endpoint, signal: AbortSignal | undefined): Promise<URL> {
+    const [first, ...others] = endpoint.origins;
+    let origin = first;
+    for (const next of others) {
+      try {
+        const response = await transport.send({
+          method: "HEAD",
+          url: new URL(PING, origin),
+          home: origin,
+          headers: {},
+          ...optional({ signal }),
+        });
+        await response.discard();
+        return origin;
+      } catch (error) {
+        signal?.throwIfAborted();
+        const cause = error instanceof Error ? error.cause : undefined;
+        // A port that was not written is 443 or 80: a closed one says nothing about the other.
+        if (!isTlsMismatch(cause) && !(isClosedBeforeTls(cause) && (origin.port === "" || !isRefused(cause))))
+          throw error;
+        origin = next;
+      }
+    }
+    return origin;
+  }
+
+  const client: RegistryClient = {
+    hosts,
+    retry,
+    clock,
+    originOf(endpoint, signal) {
+      const key = endpoint.origins.map((origin) => origin.origin).join(" ");
+      let origin = origins.get(key);
+      if (origin === undefined) {
+        origin =
+          endpoint.origins.length === 1
+            ? Promise.resolve(endpoint.origins[0])
+            : withRetry(policyFor(endpoint), clock, signal, () => findOrigin(endpoint, signal));
+        origins.set(key, origin);
+        origin.catch(() => origins.delete(key));
+      }
+      return origin;
+    },
+    async send(endpoint, request) {
+      const { method, signal, scopes } = request;
+      const home = await client.originOf(endpoint, signal);
+      const url = typeof request.target === "string" ? new URL(request.target, home) : request.target;
+      const auth = { endpoint, home, scopes, ...optional({ signal }) };
+      const attempt = (authorization: string | undefined): Promise<HttpResponse> => {
+        const http: HttpRequest = {
+          method,
+          url,
+          home,
+          headers: request.headers ?? {},
+          ...optional({ authorization, body: request.body, signal }),
+        };
+        return transport.send(http);
+      };
+      const first = url.origin === home.origin ? await authorizer.authorize(auth) : undefined;
+      let response = await attempt(first);
+      if (response.status === 401 && response.atHome) {
+        const challenges = parseChallenges(response.headers("www-authenticate"));
+        const renewed = await authorizer.renew(auth, challenges, first);
+        if (renewed !== undefined) {
+          await response.discard();
+          response = await attempt(renewed);
+        }
+      }
+      if (!request.expect.includes(response.status)) {
+        if (response.status < 400) {
+          await response.discard();
+          throw protocolFailure(
+            method,
+            response.url,
+            `expected status ${request.expect.join(" or ")} but got ${response.status}`,
+          );
+        }
+        throw await statusFailure(method, response, signal);
+      }
+      return response;
+    },
+    fetch(endpoint, request, limitBytes) {
+      return withRetry(policyFor(endpoint), clock, request.signal, async () => {
+        const response = await client.send(endpoint, request);
+        const encoding = response.header("content-encoding");
+        if (encoding !== undefined && encoding !== "identity") {
+          await response.discard();
+          throw protocolFailure(
+            request.method,
+            response.url,
+            `its body is encoded as "${encoding}", which was not asked for`,
+          );
+        }
+        const bytes = await response.bytes(limitBytes);
+        return { status: response.status, url: response.url, bytes, header: response.header };
+      });
+    },
+    attemptsAt: ({ mirror }) => (mirror ? Math.min(retry.attempts, MIRROR_ATTEMPTS) : retry.attempts),
+    close: () => transport.close(),
+    [Symbol.asyncDispose]: () => transport.close(),
+  };
+  return client;
+
+  function policyFor(endpoint: Endpoint): RetryPolicy {
+    return { ...retry, attempts: client.attemptsAt(endpoint) };
+  }
+}
+
+function isRefused(cause: unknown): boolean {
+  return (cause as { code?: unknown } | undefined)?.code === "ECONNREFUSED";
+}
+
+/** The object without its undefined properties. */
+function optional<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,145 @@
+/**
+ * Where a registry's name leads: its API host, its mirrors, and which schemes may be tried.
+ *
+ * TLS is always tried first. Plain HTTP is used without being asked for only on this machine (127/8, ::1, localhost),
+ * elsewhere only for hosts that were named as insecure, and never because a certificate was not accepted.
+ */
+import { OcibuildError } from "../errors.js";
+import { isLoopback } from "./address.js";
+
+/** A server that holds copies of another registry's content. */
+export interface Mirror {
+  /** `host[:port]` in lower case. */
+  readonly host: string;
+  /** Absent when not said: then as for a registry of that name. */
+  readonly scheme?: "http:" | "https:";
+  /** Put before repository names, without slashes around; empty for most. */
+  readonly path: string;
+}
+
+/** How registries are reached; `registryHosts` makes one from command-line texts. */
+export interface RegistryHosts {
+  /** Registry (`docker.io`) → mirrors in the order in which they are tried. */
+  readonly mirrors: ReadonlyMap<string, readonly Mirror[]>;
+  /** `host[:port]` in lower case: plain HTTP allowed, certificates not checked. */
+  readonly insecure: ReadonlySet<string>;
+}
+
+/** One server that can answer for a registry. */
+export interface Endpoint {
+  /** Under which name its credentials are stored. */
+  readonly credentialHost: string;
+  /** Origins to try in order; the first that speaks its scheme is used from then on. */
+  readonly origins: readonly [URL, ...URL[]];
+  /** Put before repository names, for example `proxy/`; empty for most. */
+  readonly repositoryPrefix: string;
+  readonly mirror: boolean;
+}
+
+const DOCKER_REGISTRY = "docker.io";
+const DOCKER_API_HOST = "registry-1.docker.io";
+
+/**
+ * Reads `--registry-mirror HOST=URL` and `--insecure-registry HOST` texts. A URL may leave its scheme out, and its path
+ * is put before repository names.
+ * @throws OPTIONS_INVALID
+ */
+export function registryHosts(
+  options: { readonly mirrors?: readonly string[]; readonly insecure?: readonly string[] } = {},
+): RegistryHosts {
+  const mirrors = new Map<string, Mirror[]>();
+  for (const text of options.mirrors ?? []) {
+    const equals = text.indexOf("=");
+    const registry = text.slice(0, Math.max(0, equals)).toLowerCase();
+    const mirror = equals === -1 ? undefined : parseMirror(text.slice(equals + 1));
+    if (originOf("https:", registry) === undefined || mirror === undefined) throw invalidMirror(text);
+    const key = registry === "index.docker.io" || registry === DOCKER_API_HOST ? DOCKER_REGISTRY : registry;
+    mirrors.set(key, [...(mirrors.get(key) ?? []), mirror]);
+  }
+  const insecure = new Set<string>();
+  for (const text of options.insecure ?? []) {
+    const host = text.toLowerCase();
+    if (originOf("http:", host) === undefined) {
+      throw new OcibuildError("OPTIONS_INVALID", `insecure registry ${JSON.stringify(text)} is not "host[:port]"`, {
+        details: { option: "insecure-registry" },
+        hint: 'Write it without a scheme or path, for example "registry.local:5000".',
+      });
+    }
+    insecure.add(new URL(`https://${host}`).host);
+  }
+  return { mirrors, insecure };
+}
+
+/**
+ * The servers to ask for content of `registry`, in order: its mirrors, then itself.
+ * @throws REGISTRY_INSECURE for a mirror with plain HTTP that is neither on this machine nor named as insecure
+ */
+export function pullEndpoints(hosts: RegistryHosts, registry: string): [Endpoint, ...Endpoint[]] {
+  const mirrors = (hosts.mirrors.get(registry.toLowerCase()) ?? []).map((mirror) => mirrorEndpoint(hosts, mirror));
+  const home = homeEndpoint(hosts, registry);
+  const [first, ...others] = mirrors;
+  return first === undefined ? [home] : [first, ...others, home];
+}
+
+/**
+ * The registry itself: what is pushed goes nowhere else.
+ * @throws REFERENCE_INVALID when `registry` cannot be a host
+ */
+export function homeEndpoint(hosts: RegistryHosts, registry: string): Endpoint {
+  const host = registry.toLowerCase() === DOCKER_REGISTRY ? DOCKER_API_HOST : registry;
+  if (originOf("https:", host) === undefined) {
+    throw new OcibuildError("REFERENCE_INVALID", `"${registry}" is not the host of a registry`, {
+      details: { reference: registry, reason: "no host" },
+      hint: 'Expected "host[:port]" before the first slash of the image name.',
+    });
+  }
+  return { credentialHost: registry, origins: originsOf(hosts, host), repositoryPrefix: "", mirror: false };
+}
+
+function mirrorEndpoint(hosts: RegistryHosts, { host, scheme, path }: Mirror): Endpoint {
+  const origins = originsOf(hosts, host);
+  const origin = scheme === undefined ? undefined : origins.find((url) => url.protocol === scheme);
+  if (scheme !== undefined && origin === undefined) {
+    throw new OcibuildError("REGISTRY_INSECURE", `mirror "${host}" would be asked over plain HTTP`, {
+      details: { host },
+      hint: `Use https, or allow it with --insecure-registry ${host}.`,
+    });
+  }
+  return {
+    credentialHost: host,
+    origins: origin === undefined ? origins : [origin],
+    repositoryPrefix: path === "" ? "" : `${path}/`,
+    mirror: true,
+  };
+}
+
+/** The origins that may be tried for `host`, a valid one. */
+function originsOf(hosts: RegistryHosts, host: string): Endpoint["origins"] {
+  const https = new URL(`https://${host}`);
+  const plainAllowed = isLoopback(https) || hosts.insecure.has(https.host);
+  return plainAllowed ? [https, new URL(`http://${host}`)] : [https];
+}
+
+function parseMirror(text: string): Mirror | undefined {
+  const written = /^(https?:)\/\//i.exec(text);
+  const scheme = written?.[1]?.toLowerCase() as Mirror["scheme"];
+  const [host = "", ...path] = text.slice(written?.[0].length ?? 0).split("/");
+  if (originOf("https:", host) === undefined || !path.every((part) => /^[a-z0-9._-]*$/.test(part))) return undefined;
+  const parts = path.filter((part) => part !== "");
+  if (parts.includes("..") || parts.includes(".")) return undefined;
+  return { host: host.toLowerCase(), path: parts.join("/"), ...(scheme === undefined ? {} : { scheme }) };
+}
+
+/** `scheme://host` when `host` is nothing but a host with an optional port. */
+function originOf(scheme: "http:" | "https:", host: string): URL | undefined {
+  if (host === "" || /[/?#@\\\s]/.test(host)) return undefined;
+  const text = `${scheme}//${host}`;
+  return URL.canParse(text) ? new URL(text) : undefined;
+}
+
+function invalidMirror(text: string): OcibuildError {
+  return new OcibuildError("OPTIONS_INVALID", `registry mirror ${JSON.stringify(text)} is not "HOST=URL"`, {
+    details: { option: "registry-mirror" },
+    hint: 'Expected for example "docker.io=https://mirror.example" with http, https or no scheme and without credentials.',
+  });
+}

@@ -1,0 +1,59 @@
+/** Shapes of what registries, token servers, credential helpers and Docker's configuration say. Loose: more may be there. */
+import * as z from "zod";
+
+/** @spec distribution-spec#error-codes */
+export const ErrorBodySchema: z.ZodType<ErrorBody> = z.looseObject({
+  errors: z
+    .array(z.looseObject({ code: z.string().optional(), message: z.string().optional(), detail: z.unknown() }))
+    .min(1),
+});
+export interface ErrorBody {
+  readonly errors: readonly { readonly code?: string | undefined; readonly message?: string | undefined }[];
+}
+
+/** Reply of a token server; either name may carry the token. */
+export const TokenReplySchema: z.ZodType<TokenReply> = z.looseObject({
+  token: z.string().optional(),
+  access_token: z.string().optional(),
+  expires_in: z.number().optional(),
+});
+export interface TokenReply {
+  readonly token?: string | undefined;
+  readonly access_token?: string | undefined;
+  /** Seconds. */
+  readonly expires_in?: number | undefined;
+}
+
+const AuthEntrySchema = z.looseObject({
+  auth: z.string().optional(),
+  username: z.string().optional(),
+  password: z.string().optional(),
+  identitytoken: z.string().optional(),
+  registrytoken: z.string().optional(),
+});
+
+/** The parts of Docker's `config.json` that concern credentials. */
+export const DockerConfigSchema: z.ZodType<DockerConfig> = z.looseObject({
+  auths: z.record(z.string(), AuthEntrySchema).optional(),
+  credHelpers: z.record(z.string(), z.string()).optional(),
+  credsStore: z.string().optional(),
+});
+export interface DockerAuthEntry {
+  readonly auth?: string | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly identitytoken?: string | undefined;
+  readonly registrytoken?: string | undefined;
+}
+export interface DockerConfig {
+  readonly auths?: Readonly<Record<string, DockerAuthEntry>> | undefined;
+  readonly credHelpers?: Readonly<Record<string, string>> | undefined;
+  readonly credsStore?: string | undefined;
+}
+
+/** What `docker-credential-NAME get` prints. */
+export const HelperReplySchema: z.ZodType<HelperReply> = z.looseObject({ Username: z.string(), Secret: z.string() });
+export interface HelperReply {
+  readonly Username: string;
+  readonly Secret: string;
+}

@@ -1,0 +1,243 @@
+/**
+ * HTTP for the client: one exchange over undici's `request`, which never decodes a body, and redirects that are
+ * followed here, with headers made anew for each hop.
+ */
+import type { LookupFunction } from "node:net";
+import { Agent, type Dispatcher } from "undici";
+import { isOcibuildError, OcibuildError } from "../errors.js";
+import { isPrivateChannel, redactUrl } from "./address.js";
+import { protocolFailure } from "./failure.js";
+import { networkFailure } from "./network-failure.js";
+
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** Bytes that can be sent again from the start: a redirect or a new token may need that. */
+export interface RequestBody {
+  readonly size: number;
+  open(): AsyncIterable<Uint8Array> | Uint8Array;
+}
+
+export interface HttpRequest {
+  readonly method: Method;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Goes only to the origin of `home`, and to none after the first hop that left it. */
+  readonly authorization?: string;
+  readonly home: URL;
+  readonly body?: RequestBody;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Of the last hop. */
+  readonly url: URL;
+  /** False when another origin than the asked one answered: its challenges mean nothing. */
+  readonly atHome: boolean;
+  /** `name` in lower case; several fields of one name joined by a comma. */
+  header(name: string): string | undefined;
+  headers(name: string): readonly string[];
+  /** The body as it came. Must be read to the end, left (which closes it), or given up with `discard`. */
+  readonly body: AsyncIterable<Buffer>;
+  /**
+   * The whole body.
+   * @throws LIMIT_EXCEEDED when it is longer than `limitBytes`
+   */
+  bytes(limitBytes: number): Promise<Buffer>;
+  discard(): Promise<void>;
+}
+
+export interface Timeouts {
+  readonly connectMs: number;
+  /** From the last byte sent to the reply's headers. */
+  readonly headersMs: number;
+  /** Between two pieces of a body. */
+  readonly bodyIdleMs: number;
+}
+
+export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 15_000, headersMs: 60_000, bodyIdleMs: 60_000 };
+
+export interface TransportOptions {
+  readonly userAgent: string;
+  readonly timeouts: Timeouts;
+  /** Connections to one origin at a time; more requests wait. */
+  readonly connectionsPerOrigin: number;
+  /** `host[:port]` whose certificates are not checked; all others are, on every hop. */
+  readonly insecureHosts: ReadonlySet<string>;
+  /** Replaces the system's name lookup. */
+  readonly lookup?: LookupFunction;
+}
+
+export interface Transport {
+  /** Sends the request, follows redirects, and returns the last reply whatever its status. */
+  send(request: HttpRequest): Promise<HttpResponse>;
+  /** Ends every connection; requests under way fail. */
+  close(): Promise<void>;
+}
+
+const MAX_REDIRECTS = 5;
+/** A discarded body is read up to here to keep the connection, else the connection is closed. */
+const MAX_DISCARD_BYTES = 64 * 1024;
+
+export function createTransport(options: TransportOptions): Transport {
+  const agents = new Map<boolean, Agent>();
+
+  /** Proxies and certificates per host will be decided here. */
+  function dispatcherFor(url: URL): Dispatcher {
+    const verifyTls = !options.insecureHosts.has(url.host);
+    let agent = agents.get(verifyTls);
+    if (agent === undefined) {
+      agent = new Agent({
+        connections: options.connectionsPerOrigin,
+        headersTimeout: options.timeouts.headersMs,
+        bodyTimeout: options.timeouts.bodyIdleMs,
+        connect: {
+          timeout: options.timeouts.connectMs,
+          rejectUnauthorized: verifyTls,
+          ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
+        },
+      });
+      agents.set(verifyTls, agent);
+    }
+    return agent;
+  }
+
+  async function exchange(request: HttpRequest, url: URL, atHome: boolean): Promise<HttpResponse> {
+    const { method, body, signal } = request;
+    const authorization = atHome ? request.authorization : undefined;
+    signal?.throwIfAborted();
+    const headers: Record<string, string> = {
+      "user-agent": options.userAgent,
+      "accept-encoding": "identity",
+      ...request.headers,
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(body === undefined ? {} : { "content-length": String(body.size) }),
+    };
+    try {
+      const reply = await dispatcherFor(url).request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method,
+        headers,
+        // undici's types do not name async iterables, which it takes.
+        body: (body?.open() ?? null) as Buffer | null,
+        signal: signal ?? null,
+      });
+      return wrap(method, url, atHome, reply, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw isOcibuildError(error) ? error : networkFailure(method, url, error);
+    }
+  }
+
+  return {
+    async send(request) {
+      let { url } = request;
+      let atHome = url.origin === request.home.origin;
+      for (let hops = 0; ; hops++) {
+        const response = await exchange(request, url, atHome);
+        if (!isRedirect(request.method, response.status)) return response;
+        await response.discard();
+        if (hops === MAX_REDIRECTS) throw protocolFailure(request.method, url, `more than ${MAX_REDIRECTS} redirects`);
+        url = resolveLocation(request.method, url, response.header("location"));
+        atHome &&= url.origin === request.home.origin;
+      }
+    },
+    async close() {
+      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+      agents.clear();
+    },
+  };
+}
+
+/** 303 would turn a write into a read, and old statuses are unclear about it: writes follow only 307 and 308. */
+function isRedirect(method: Method, status: number): boolean {
+  if (status === 307 || status === 308) return true;
+  return (method === "GET" || method === "HEAD") && (status === 301 || status === 302 || status === 303);
+}
+
+/**
+ * Where a `Location` leads, seen from `url`; it may be relative.
+ * @throws REGISTRY_PROTOCOL when there is none, or it leaves HTTP or TLS
+ */
+export function resolveLocation(method: Method, url: URL, location: string | undefined): URL {
+  if (location === undefined) throw protocolFailure(method, url, "its Location header is missing");
+  if (!URL.canParse(location, url.href)) throw protocolFailure(method, url, "its Location header is not a URL");
+  const next = new URL(location, url);
+  if (next.protocol !== "https:" && next.protocol !== "http:") {
+    throw protocolFailure(method, url, `it leads to the scheme "${next.protocol}"`);
+  }
+  if (url.protocol === "https:" && next.protocol === "http:") {
+    throw protocolFailure(
+      method,
+      url,
+      `it leads from https to plain HTTP at "${redactUrl(next)}"`,
+      "The registry, or the proxy before it, must give https locations.",
+    );
+  }
+  next.username = "";
+  next.password = "";
+  return next;
+}
+
+/**
+ * The URL as a channel for secrets.
+ * @throws REGISTRY_INSECURE when it is plain HTTP to another machine
+ */
+export function assertPrivateChannel(url: URL, host: string): void {
+  if (isPrivateChannel(url)) return;
+  throw new OcibuildError(
+    "REGISTRY_INSECURE",
+    `credentials for "${host}" are not sent over plain HTTP to "${url.host}"`,
+    { details: { host }, hint: "Give the registry a certificate, or remove the credentials to go on anonymously." },
+  );
+}
+
+function wrap(
+  method: Method,
+  url: URL,
+  atHome: boolean,
+  reply: Dispatcher.ResponseData,
+  signal: AbortSignal | undefined,
+): HttpResponse {
+  const headers = (name: string): readonly string[] => {
+    const value = reply.headers[name];
+    return value === undefined ? [] : typeof value === "string" ? [value] : value;
+  };
+  async function* body(): AsyncGenerator<Buffer> {
+    try {
+      for await (const chunk of reply.body) yield chunk as Buffer;
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw isOcibuildError(error) ? error : networkFailure(method, url, error);
+    }
+  }
+  return {
+    status: reply.statusCode,
+    url,
+    atHome,
+    headers,
+    header: (name) => {
+      const values = headers(name);
+      return values.length === 0 ? undefined : values.join(", ");
+    },
+    body: body(),
+    async bytes(limitBytes) {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of body()) {
+        size += chunk.length;
+        if (size > limitBytes) {
+          throw new OcibuildError(
+            "LIMIT_EXCEEDED",
+            `${method} ${redactUrl(url)} was answered with more than ${limitBytes} bytes`,
+            { details: { limit: "response", value: limitBytes } },
+          );
+        }
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks);
+    },
+    discard: () => reply.body.dump({ limit: MAX_DISCARD_BYTES }).catch(() => {}) as Promise<void>,
+  };
+}
