@@ -1,0 +1,103 @@
+/**
+ * A tree without what an ignore list matches. What is ignored does not exist for anybody who reads through it: not when
+ * it is named, not in a listing, and not at the end of a symbolic link (threat C7). It is not touched either (C9).
+ */
+import { type ByteString, textOf } from "../util/bytes.js";
+import type { ContentReader, FileTree, TreeNode } from "./file-tree.js";
+import { type DirectoryState, type IgnoreMatcher, ROOT_STATE } from "./ignore-matcher.js";
+import { joinPath, parentPath, ROOT } from "./paths.js";
+
+/** What the filter knows of one directory. */
+interface Directory {
+  readonly state: DirectoryState;
+  /** Names that are there; filled by `list`. */
+  names: readonly ByteString[] | undefined;
+}
+
+/**
+ * `tree` without what `matcher` matches.
+ * @param listName how errors call the list, for example `.dockerignore`
+ */
+export function filteredTree(tree: FileTree, matcher: IgnoreMatcher, listName: string): FileTree {
+  return matcher.isEmpty ? tree : new FilteredTree(tree, matcher, listName);
+}
+
+class FilteredTree implements FileTree {
+  readonly #tree: FileTree;
+  readonly #matcher: IgnoreMatcher;
+  readonly #listName: string;
+  readonly #directories = new Map<ByteString, Directory>([[ROOT, { state: ROOT_STATE, names: undefined }]]);
+  /** The directory that was asked for last: walks ask for its entries one after the other. */
+  #last: { readonly path: ByteString; readonly directory: Directory } | undefined;
+
+  constructor(tree: FileTree, matcher: IgnoreMatcher, listName: string) {
+    this.#tree = tree;
+    this.#matcher = matcher;
+    this.#listName = listName;
+  }
+
+  lstat(path: ByteString): TreeNode | undefined {
+    if (path === ROOT) return this.#tree.lstat(path);
+    const parent = this.#directory(parentPath(path));
+    if (parent === undefined) return undefined;
+    if (!this.#matcher.isMatched(path, parent.state)) return this.#tree.lstat(path);
+    return this.#isKeptForSomethingBelow(path) ? this.#tree.lstat(path) : undefined;
+  }
+
+  list(path: ByteString): readonly ByteString[] {
+    const directory = this.#directory(path);
+    if (directory === undefined) return [];
+    directory.names ??= this.#tree.list(path).filter((name) => {
+      const child = joinPath(path, name);
+      return !this.#matcher.isMatched(child, directory.state) || this.#isKeptForSomethingBelow(child);
+    });
+    return directory.names;
+  }
+
+  open(path: ByteString, node: TreeNode): ContentReader {
+    return this.#tree.open(path, node);
+  }
+
+  knownContentDigest(path: ByteString, node: TreeNode): Buffer | undefined {
+    return this.#tree.knownContentDigest(path, node);
+  }
+
+  rememberContentDigest(path: ByteString, node: TreeNode, sha256: Buffer): void {
+    this.#tree.rememberContentDigest(path, node, sha256);
+  }
+
+  describe(path: ByteString): string {
+    return this.#tree.describe(path);
+  }
+
+  explainAbsence(path: ByteString): string | undefined {
+    const { matched, rule } = this.#matcher.decide(path);
+    if (!matched || rule === undefined) return this.#tree.explainAbsence(path);
+    const where = rule.line === 0 ? this.#listName : `${this.#listName} line ${rule.line}`;
+    return `"${textOf(path)}" is excluded by ${where} ("${rule.text}")`;
+  }
+
+  /** The state of the directory `path`; `undefined` when it, or one above it, is ignored with all that it holds. */
+  #directory(path: ByteString): Directory | undefined {
+    if (this.#last?.path === path) return this.#last.directory;
+    const directory = this.#directories.get(path) ?? this.#enter(path);
+    if (directory !== undefined) this.#last = { path, directory };
+    return directory;
+  }
+
+  #enter(path: ByteString): Directory | undefined {
+    const parent = this.#directory(parentPath(path));
+    if (parent === undefined) return undefined;
+    const state = this.#matcher.enter(path, parent.state);
+    if (state.matched && !this.#matcher.canUnmatchBelow(path)) return undefined;
+    const directory: Directory = { state, names: undefined };
+    this.#directories.set(path, directory);
+    return directory;
+  }
+
+  /** Whether the ignored `path` is a directory with something in it that an exception takes back. */
+  #isKeptForSomethingBelow(path: ByteString): boolean {
+    if (!this.#matcher.canUnmatchBelow(path) || this.#tree.lstat(path)?.type !== "dir") return false;
+    return this.list(path).length > 0;
+  }
+}
