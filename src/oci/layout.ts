@@ -86,3 +86,33 @@ export function replaceEntries(entries: readonly Descriptor[], added: readonly D
   const replaced = new Set(added.map(identity));
   return [...entries.filter((entry) => !replaced.has(identity(entry))), ...added];
 }
+
+/**
+ * The entry that `wanted` names: a digest, a whole name or a tag as the layout has it. Without `wanted` the layout must
+ * hold one image.
+ * @throws IMAGE_NOT_FOUND
+ */
+export function findEntry(index: ImageIndex, wanted: string | undefined, where: string): Descriptor {
+  const matches =
+    wanted === undefined
+      ? index.manifests
+      : index.manifests.filter(
+          ({ digest, annotations }) =>
+            digest === wanted || annotations?.[CONTAINERD_NAME] === wanted || annotations?.[REF_NAME] === wanted,
+        );
+  const digests = new Set(matches.map(({ digest }) => digest));
+  if (digests.size === 1) return matches[0]!;
+  const names = index.manifests.map(
+    ({ digest, annotations }) => annotations?.[CONTAINERD_NAME] ?? annotations?.[REF_NAME] ?? digest,
+  );
+  const what =
+    wanted === undefined
+      ? `${where} holds ${digests.size} images, expected one`
+      : digests.size === 0
+        ? `${where} has no image "${wanted}"`
+        : `"${wanted}" names ${digests.size} images in ${where}`;
+  throw new OcibuildError("IMAGE_NOT_FOUND", what, {
+    details: { reference: wanted ?? where },
+    hint: names.length === 0 ? "It is empty." : `It holds ${[...new Set(names)].slice(0, 20).join(", ")}.`,
+  });
+}

@@ -6,10 +6,10 @@ import type { Abortable, BlobReader } from "../oci/blobs.js";
 import { layoutBlobPath } from "../oci/layout.js";
 import { formatPlatform } from "../oci/platform.js";
 import { familiarName, formatReference } from "../oci/reference.js";
-import { type ArchiveMember, archiveChunks, fileMember } from "./archive.js";
+import type { ArchiveFile } from "../tar/archive.js";
 import type { BuildResult, Exporter, ExportResult } from "./exporter.js";
 import { type ImageContent, imageContent } from "./image-content.js";
-import { layoutMembers } from "./oci-archive.js";
+import { documentFile, layoutFiles, packImage } from "./oci-archive.js";
 import { type Destination, destinationName, invalidOutput, writeDestination } from "./output-file.js";
 
 /** Writes one tarball for one platform; several names are fine. */
@@ -30,18 +30,18 @@ export function dockerArchive(destination: Destination): Exporter {
       // The archive names the image itself: engines that read `index.json` would not look into an index of one.
       const single: BuildResult = { images: [image], names: result.names };
       const content = imageContent(single);
-      await writeDestination(destination, archiveChunks(members(single, content, blobs, options)), options);
+      await writeDestination(destination, packImage(files(single, content, blobs, options), options), options);
       return { descriptor: image.descriptor, names: result.names.map(formatReference), path, warnings: [] };
     },
   };
 }
 
-function* members(
+function* files(
   result: BuildResult,
   content: ImageContent,
   blobs: BlobReader,
   options: Abortable,
-): Generator<ArchiveMember, void, undefined> {
+): Generator<ArchiveFile, void, undefined> {
   const manifest = Buffer.from(
     JSON.stringify([
       {
@@ -54,6 +54,6 @@ function* members(
       },
     ]),
   );
-  yield fileMember("manifest.json", manifest.length, [manifest]);
-  yield* layoutMembers(result, content, blobs, options);
+  yield documentFile("manifest.json", manifest);
+  yield* layoutFiles(result, content, blobs, options);
 }

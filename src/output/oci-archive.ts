@@ -9,7 +9,7 @@ import {
   namedEntries,
 } from "../oci/layout.js";
 import { formatReference } from "../oci/reference.js";
-import { type ArchiveMember, archiveChunks, fileMember, folderMember } from "./archive.js";
+import { type ArchiveFile, packArchive } from "../tar/archive.js";
 import type { BuildResult, Exporter, ExportResult } from "./exporter.js";
 import { documentsOf, type ImageContent, imageContent } from "./image-content.js";
 import { type Destination, destinationName, writeDestination } from "./output-file.js";
@@ -21,29 +21,36 @@ export function ociArchive(destination: Destination): Exporter {
     name: `exporting to oci archive "${path}"`,
     async export(result: BuildResult, blobs: BlobReader, options: Abortable = {}): Promise<ExportResult> {
       const content = imageContent(result);
-      await writeDestination(destination, archiveChunks(layoutMembers(result, content, blobs, options)), options);
+      await writeDestination(destination, packImage(layoutFiles(result, content, blobs, options), options), options);
       const names = result.names.map(formatReference);
       return { descriptor: content.root.descriptor, names, path, warnings: [] };
     },
   };
 }
 
-/** The members of an OCI layout: small documents first, so that a reader finds them without passing the layers. */
-export function* layoutMembers(
+/** The bytes of an image archive. No clock: equal images give equal archives. */
+export function packImage(files: Iterable<ArchiveFile>, options: Abortable): AsyncIterable<Buffer> {
+  return packArchive(files, { mtimeSeconds: 0, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+}
+
+/** The files of an OCI layout: small documents first, so that a reader finds them without passing the layers. */
+export function* layoutFiles(
   result: BuildResult,
   content: ImageContent,
   blobs: BlobReader,
   options: Abortable,
-): Generator<ArchiveMember, void, undefined> {
-  const index = encodeLayoutIndex(namedEntries(content.root.descriptor, result.names));
-  yield fileMember(LAYOUT_FILE, LAYOUT_BYTES.length, [LAYOUT_BYTES]);
-  yield fileMember(LAYOUT_INDEX_FILE, index.length, [index]);
-  yield folderMember("blobs");
-  yield folderMember("blobs/sha256");
+): Generator<ArchiveFile, void, undefined> {
+  yield documentFile(LAYOUT_FILE, LAYOUT_BYTES);
+  yield documentFile(LAYOUT_INDEX_FILE, encodeLayoutIndex(namedEntries(content.root.descriptor, result.names)));
   for (const { descriptor, bytes } of documentsOf(content).toReversed()) {
-    yield fileMember(layoutBlobPath(descriptor.digest), bytes.length, [bytes]);
+    yield documentFile(layoutBlobPath(descriptor.digest), bytes);
   }
   for (const layer of content.layers) {
-    yield fileMember(layoutBlobPath(layer.digest), layer.size, blobs.open(layer, options));
+    yield { name: layoutBlobPath(layer.digest), sizeBytes: layer.size, body: blobs.open(layer, options) };
   }
+}
+
+/** A file that is in memory. */
+export function documentFile(name: string, bytes: Buffer): ArchiveFile {
+  return { name, sizeBytes: bytes.length, body: [bytes] };
 }
