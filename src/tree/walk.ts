@@ -13,6 +13,8 @@ export interface WalkEntry {
   /** Below the path where the walk started; empty for that path itself. */
   readonly relative: ByteString;
   readonly node: TreeNode;
+  /** True for a directory that no pattern chooses: it is there only because something in it is. */
+  readonly isOnTheWay: boolean;
 }
 
 export interface WalkOptions {
@@ -45,7 +47,7 @@ export function* walkTree(
 ): Generator<WalkEntry, void, void> {
   const root = tree.lstat(start);
   if (root === undefined) return;
-  const first: WalkEntry = { path: start, relative: ROOT, node: root };
+  const first: WalkEntry = { path: start, relative: ROOT, node: root, isOnTheWay: false };
   yield first;
   if (root.type !== "dir") return;
   const include = options.include;
@@ -68,7 +70,7 @@ export function* walkTree(
     const node = tree.lstat(path);
     if (node === undefined) continue;
     const isWanted = isIncluded && !isExcluded;
-    const entry: WalkEntry = { path, relative, node };
+    const entry: WalkEntry = { path, relative, node, isOnTheWay: !isWanted };
     if (isWanted) {
       for (const above of stack) {
         if (above.isYielded) continue;
