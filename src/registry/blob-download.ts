@@ -15,6 +15,12 @@ export interface BlobLocation {
   readonly repository: string;
 }
 
+export interface DownloadOptions {
+  /** Told when a location failed for good and the next one takes over. */
+  readonly giveUp: (location: BlobLocation, error: unknown) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** An answer whose first `skip` bytes are known already. */
 interface Part {
   readonly response: HttpResponse;
@@ -33,7 +39,7 @@ export async function* downloadBlob(
   client: RegistryClient,
   locations: readonly [BlobLocation, ...BlobLocation[]],
   blob: Descriptor,
-  signal: AbortSignal | undefined,
+  { signal, giveUp }: DownloadOptions,
 ): AsyncGenerator<Buffer> {
   const remaining = [...locations];
   let received = 0;
@@ -64,6 +70,7 @@ export async function* downloadBlob(
         continue;
       }
       if (remaining.length === 1) throw error;
+      giveUp(location, error);
       remaining.shift();
       failures = 0;
     }

@@ -13,6 +13,7 @@ import { type BlobLocation, blobPath, downloadBlob } from "./blob-download.js";
 import type { ApiDocument, ApiRequest, RegistryClient } from "./client.js";
 import { protocolFailure } from "./failure.js";
 import { pullEndpoints } from "./hosts.js";
+import { isRetryable } from "./retry.js";
 
 /** A manifest or index as it was served, its digest verified. */
 export interface FetchedManifest {
@@ -55,6 +56,12 @@ export function registrySource(client: RegistryClient, reference: Reference): Re
   }));
   let locations: readonly [BlobLocation, ...BlobLocation[]] = [first!, ...others];
 
+  /** A mirror that is out of order is not asked again: each time would cost a deadline. */
+  function giveUp(location: BlobLocation, error: unknown): void {
+    const [next, ...rest] = locations.filter((other) => other !== location);
+    if (isRetryable(error) && next !== undefined) locations = [next, ...rest];
+  }
+
   async function onFirst<T>(signal: AbortSignal | undefined, ask: (location: BlobLocation) => Promise<T>): Promise<T> {
     const failures: string[] = [];
     for (const location of locations.slice(0, -1)) {
@@ -62,6 +69,7 @@ export function registrySource(client: RegistryClient, reference: Reference): Re
         return await ask(location);
       } catch (error) {
         signal?.throwIfAborted();
+        giveUp(location, error);
         failures.push(`${location.endpoint.credentialHost}: ${error instanceof Error ? error.message : "failed"}`);
       }
     }
@@ -139,7 +147,7 @@ export function registrySource(client: RegistryClient, reference: Reference): Re
       }
       const used = locations;
       try {
-        yield* verifiedBlob(downloadBlob(client, used, blob, signal), blob);
+        yield* verifiedBlob(downloadBlob(client, used, blob, { giveUp, signal }), blob);
       } catch (error) {
         // Whoever asks again (`pullBlob`) is led past a mirror that gave other bytes.
         if (isOcibuildError(error, "BLOB_DIGEST_MISMATCH")) locations = [used.at(-1)!];
