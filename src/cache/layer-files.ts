@@ -43,10 +43,10 @@ export class LayerFiles {
   readonly #dir: string;
   readonly #folders: StoreFolders;
   readonly #blobs: BlobDirectory;
-  readonly #boot: string | undefined;
+  readonly #boot: string | null;
 
-  /** Layers in the folder `dir`; `boot` is for tests. */
-  constructor(dir: string, folders: StoreFolders, blobs: BlobDirectory, boot: string | undefined = bootId()) {
+  /** Layers in the folder `dir`. `boot` names the running boot, `null` where the system does not tell. */
+  constructor(dir: string, folders: StoreFolders, blobs: BlobDirectory, boot: string | null = bootId() ?? null) {
     this.#dir = dir;
     this.#folders = folders;
     this.#blobs = blobs;
@@ -116,7 +116,7 @@ export class LayerFiles {
    */
   async publishTar(file: PendingFile, diffId: DiffId): Promise<void> {
     if (this.tarSize(diffId) === file.sizeBytes) return file.discard();
-    if (this.#boot === undefined) await file.sync();
+    if (this.#boot === null) await file.sync();
     const { sizeBytes } = file;
     file.commitUnsynced(this.tarPath(diffId));
     writeSealed(

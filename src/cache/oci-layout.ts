@@ -5,6 +5,7 @@ import { OcibuildError } from "../errors.js";
 import type { Abortable, BlobReader } from "../oci/blobs.js";
 import {
   checkLayoutFile,
+  findEntry,
   LAYOUT_BYTES,
   LAYOUT_FILE,
   LAYOUT_INDEX_FILE,
@@ -48,8 +49,13 @@ async function writeMissing(path: string, content: Buffer, tmp: string): Promise
 export interface OciLayout {
   /** Never moves or changes anything, also not what is damaged. */
   readonly blobs: BlobReader;
-  /** `findEntry` of `oci/layout.ts` picks an image of it. */
   readonly index: ImageIndex;
+  /**
+   * The entry that `wanted` names: a digest, a whole name, or a tag as the layout has it. Without `wanted` the layout
+   * must hold one image.
+   * @throws IMAGE_NOT_FOUND
+   */
+  find(wanted?: string): Descriptor;
 }
 
 /**
@@ -68,7 +74,7 @@ export async function openLayout(dir: string): Promise<OciLayout> {
     },
     open: (blob, options) => readVerified(pathOf(blob), blob, options),
   };
-  return { blobs, index };
+  return { blobs, index, find: (wanted) => findEntry(index, wanted, `OCI layout "${dir}"`) };
 }
 
 function readDocument(dir: string, name: string): Buffer {

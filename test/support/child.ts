@@ -1,0 +1,42 @@
+/** Runs TypeScript modules of this repository in processes of their own: bundled once, then started with node. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { rolldown } from "rolldown";
+
+/** Bundles the module `entry` (a path) into one file in the folder `dir`; returns that file's path. */
+export async function bundleScript(entry: string, dir: string): Promise<string> {
+  const file = join(dir, "script.mjs");
+  const bundle = await rolldown({
+    input: entry,
+    platform: "node",
+    resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
+    logLevel: "silent",
+  });
+  await bundle.write({ file, format: "esm", codeSplitting: false });
+  await bundle.close();
+  return file;
+}
+
+export interface ChildResult {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts `node script ...args` and waits for its end. */
+export function runScript(script: string, args: readonly string[]): Promise<ChildResult> {
+  const child: ChildProcess = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
