@@ -1,0 +1,239 @@
+/**
+ * Writes entries as files below a folder, never through a link: a symlink that lies in the way, in the destination or
+ * from an earlier entry, is replaced and not followed (threats U2, U3, U15).
+ */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  futimesSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeSync,
+} from "node:fs";
+import { sep } from "node:path";
+import type { LayerEntry } from "../layers/layer-entry.js";
+import type { TarEntry } from "../tar/entry.js";
+import { type ByteString, bytesOf, fsPath, textOf } from "../util/bytes.js";
+import { invalidOutput } from "./output-file.js";
+
+const BUFFER_BYTES = 1024 * 1024;
+const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+
+/** What the exporter runs as: setuid and setgid bits stay only where the owner does. */
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export class FolderWriter {
+  readonly #root: ByteString;
+  readonly #rootName: string;
+  readonly #identity: Identity;
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  /** Directories below the root that are known to be directories, not links. */
+  readonly #folders = new Set<ByteString>([ROOT]);
+  /** Directories in the order they came, to get modes and times when nothing is written into them any more. */
+  readonly #pending: TarEntry[] = [];
+  /** Files written, by path without case and composition: two names that this file system takes for one. */
+  readonly #written = new Map<string, ByteString>();
+  #specials = 0;
+  #withXattrs = 0;
+
+  /** `root` must be an existing directory; it is the user's choice and may itself be reached through links. */
+  constructor(root: string, identity: Identity = { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 }) {
+    this.#root = bytesOf(root);
+    this.#rootName = root;
+    this.#identity = identity;
+  }
+
+  /**
+   * Writes one entry; its content is read to the end. Parents that had no entry are made with mode 0755.
+   * @throws OUTPUT_INVALID, and errors of the file system as they are
+   */
+  write({ entry, open }: LayerEntry): void {
+    this.#assertName(entry.path);
+    if (entry.xattrs !== undefined && entry.xattrs.size > 0) this.#withXattrs++;
+    this.#ensureFolder(parentOf(entry.path));
+    switch (entry.type) {
+      case "dir":
+        this.#folder(entry.path);
+        this.#pending.push(entry);
+        return;
+      case "file":
+        this.#file(entry, open);
+        return;
+      case "symlink":
+        this.#create(entry.path, (path) => symlinkSync(fsPath(entry.linkname), path));
+        this.#symlinkTimes(entry);
+        return;
+      case "hardlink":
+        this.#assertName(entry.linkname);
+        if (this.#written.get(folded(entry.linkname)) !== entry.linkname) {
+          throw this.#invalid(
+            entry.path,
+            `hard link "${textOf(entry.path)}" names "${textOf(entry.linkname)}", which is no file before it`,
+          );
+        }
+        this.#create(entry.path, (path) => linkSync(this.#at(entry.linkname), path));
+        return;
+      case "char":
+      case "block":
+      case "fifo":
+        this.#specials++;
+        return;
+      default:
+        entry.type satisfies never;
+    }
+  }
+
+  /** Sets modes and times of directories; returns what was not kept, as sentences. */
+  finish(): readonly string[] {
+    for (const entry of this.#pending.reverse()) {
+      const path = this.#at(entry.path);
+      const { seconds } = timeOf(entry);
+      utimesSync(path, seconds, seconds);
+      chmodSync(path, entry.mode);
+    }
+    const warnings: string[] = [];
+    if (this.#specials > 0) warnings.push(`${this.#specials} devices and FIFOs were left out of "${this.#rootName}"`);
+    if (this.#withXattrs > 0)
+      warnings.push(`extended attributes of ${this.#withXattrs} files were not kept in "${this.#rootName}"`);
+    return warnings;
+  }
+
+  #file(entry: TarEntry, open: LayerEntry["open"]): void {
+    const fd = this.#create(entry.path, (path) => openSync(path, CREATE, 0o600));
+    try {
+      if (entry.size > 0 && open !== undefined) this.#copy(entry, open, fd);
+      fchmodSync(fd, this.#keptMode(entry));
+      const { seconds } = timeOf(entry);
+      futimesSync(fd, seconds, seconds);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #copy(entry: TarEntry, open: NonNullable<LayerEntry["open"]>, fd: number): void {
+    const reader = open();
+    try {
+      for (let left = entry.size; left > 0; ) {
+        const read = reader.read(this.#buffer, 0, Math.min(left, BUFFER_BYTES));
+        if (read === 0) throw new Error(`"${textOf(entry.path)}" is shorter than its entry says`);
+        for (let done = 0; done < read; ) done += writeSync(fd, this.#buffer, done, read - done);
+        left -= read;
+      }
+    } finally {
+      reader.close();
+    }
+  }
+
+  /** Runs `make`, which fails when something is there; what may be replaced is removed and `make` run again. */
+  #create<T>(path: ByteString, make: (path: string | Buffer) => T): T {
+    const target = this.#at(path);
+    let made: T;
+    try {
+      made = make(target);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      this.#assertNoTwin(path);
+      if (lstatSync(target).isDirectory()) {
+        throw this.#invalid(path, `a folder is in the way of the file "${textOf(path)}" in "${this.#rootName}"`);
+      }
+      unlinkSync(target);
+      made = make(target);
+    }
+    this.#written.set(folded(path), path);
+    return made;
+  }
+
+  #folder(path: ByteString): void {
+    if (this.#folders.has(path)) return;
+    const target = this.#at(path);
+    try {
+      mkdirSync(target, 0o700);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      this.#assertNoTwin(path);
+      if (!lstatSync(target).isDirectory()) {
+        unlinkSync(target);
+        mkdirSync(target, 0o700);
+      }
+    }
+    this.#folders.add(path);
+    this.#written.set(folded(path), path);
+  }
+
+  #ensureFolder(path: ByteString): void {
+    if (this.#folders.has(path)) return;
+    this.#ensureFolder(parentOf(path));
+    this.#folder(path);
+    chmodSync(this.#at(path), 0o755);
+  }
+
+  #symlinkTimes(entry: TarEntry): void {
+    try {
+      const { seconds } = timeOf(entry);
+      lutimesSync(this.#at(entry.path), seconds, seconds);
+    } catch {
+      // Some file systems keep no times of links; nothing depends on them.
+    }
+  }
+
+  #keptMode({ mode, uid, gid }: TarEntry): number {
+    const lost = (uid === this.#identity.uid ? 0 : 0o4000) | (gid === this.#identity.gid ? 0 : 0o2000);
+    return mode & 0o7777 & ~lost;
+  }
+
+  #at(path: ByteString): string | Buffer {
+    return fsPath(`${this.#root}/${path}` as ByteString);
+  }
+
+  #assertName(path: ByteString): void {
+    if (UNSAFE.test(path) || (sep === "\\" && UNSAFE_ON_WINDOWS.test(path))) {
+      throw this.#invalid(path, `"${textOf(path)}" cannot be a path in the folder "${this.#rootName}"`);
+    }
+  }
+
+  /** On a file system that folds names, `A` and `a` of an image would silently become one. */
+  #assertNoTwin(path: ByteString): void {
+    const twin = this.#written.get(folded(path));
+    if (twin !== undefined) {
+      throw this.#invalid(
+        path,
+        `"${textOf(twin)}" and "${textOf(path)}" are one name on the file system of "${this.#rootName}"`,
+      );
+    }
+  }
+
+  #invalid(path: ByteString, message: string): Error {
+    return invalidOutput(`${this.#rootName}/${textOf(path)}`, message);
+  }
+}
+
+const ROOT = "" as ByteString;
+/** Empty, `.` and `..` components, and NUL. */
+const UNSAFE = /(?:^|\/)\.{0,2}(?:\/|$)|\0/;
+const UNSAFE_ON_WINDOWS = /[\\:*?"<>|\x01-\x1f]|[. ](?:\/|$)/;
+const NON_ASCII = /[^\x00-\x7f]/;
+
+function parentOf(path: ByteString): ByteString {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/"))) as ByteString;
+}
+
+function folded(path: ByteString): string {
+  return NON_ASCII.test(path) ? textOf(path).normalize("NFD").toLowerCase() : path.toLowerCase();
+}
+
+/** Node takes a negative number for "now", but not a negative number in a string. */
+function timeOf({ mtimeSeconds, mtimeNanos }: TarEntry): { readonly seconds: number | string } {
+  const seconds = mtimeSeconds + mtimeNanos / 1e9;
+  return { seconds: seconds < 0 ? String(seconds) : seconds };
+}
