@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 // Two projects: `unit` is quick and needs nothing but Node; `e2e` talks to real registries and engines.
 const config: ReturnType<typeof defineConfig> = defineConfig({
   test: {
+    reporters: ["default", "./test/support/tally-reporter.ts"],
     projects: [
       {
         test: {

@@ -1,0 +1,77 @@
+/** Archives that ADD unpacks: told apart from other files by their bytes, uncompressed once to a temporary file. */
+import { isOcibuildError } from "../errors.js";
+import { decompress, sniffCompression } from "../compression/decompress.js";
+import { TarReader } from "../tar/reader.js";
+import type { ContentReader } from "../tree/file-tree.js";
+import type { OpenEntry } from "./apply-layer.js";
+import { fileReader } from "./fetched-file.js";
+import type { FileContent } from "./fs-node.js";
+import type { IndexedEntry } from "./layer-index.js";
+import type { RunContext } from "./run-context.js";
+
+export interface ArchiveFiles {
+  /** In the order of the archive. */
+  readonly entries: readonly IndexedEntry[];
+  readonly openEntry: OpenEntry;
+}
+
+const CHUNK_BYTES = 256 * 1024;
+
+/**
+ * The files of the archive that `content` is; `undefined` when it is none (also when it holds no entry, as in BuildKit).
+ * The temporary file lives until the run ends.
+ * @throws TAR_INVALID, COMPRESSION_INVALID when it begins as an archive and then is damaged
+ */
+export async function readArchive(run: RunContext, content: FileContent): Promise<ArchiveFiles | undefined> {
+  const entries: IndexedEntry[] = [];
+  const reader = new TarReader(
+    { entry: (entry, dataOffset) => entries.push({ ...entry, dataOffset, contentDigest: undefined }) },
+    { escapingNames: "clamp" },
+  );
+  const file = run.createTemporary();
+  try {
+    const chunks = contentChunks(content.open());
+    const first = await chunks.next();
+    if (first.done) return undefined;
+    const kind = sniffCompression(first.value);
+    for await (const bytes of decompress(prepend(first.value, chunks), kind, { signal: run.signal })) {
+      file.write(bytes);
+      reader.write(bytes);
+    }
+    reader.end();
+  } catch (error) {
+    const isDamage = isOcibuildError(error, "TAR_INVALID") || isOcibuildError(error, "COMPRESSION_INVALID");
+    if (isDamage && entries.length === 0) return undefined;
+    throw error;
+  }
+  if (entries.length === 0) return undefined;
+  return {
+    entries,
+    openEntry: (entry) => ({
+      open: () => fileReader(file.path, entry.dataOffset, entry.size),
+      knownDigest: () => undefined,
+      rememberDigest() {},
+    }),
+  };
+}
+
+async function* contentChunks(reader: ContentReader): AsyncGenerator<Buffer, void, undefined> {
+  let isClosed = false;
+  try {
+    for (;;) {
+      const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+      const count = reader.read(buffer, 0, CHUNK_BYTES);
+      if (count === 0) break;
+      yield buffer.subarray(0, count);
+    }
+    isClosed = true;
+    reader.close();
+  } finally {
+    if (!isClosed) reader.close();
+  }
+}
+
+async function* prepend(first: Buffer, rest: AsyncGenerator<Buffer, void, undefined>): AsyncGenerator<Buffer> {
+  yield first;
+  yield* rest;
+}

@@ -1,0 +1,121 @@
+/**
+ * What an edit changed, as the entries of a layer: parents before children, names bytewise, whiteouts before their
+ * siblings, names of one file as hard links. @spec layer.md#representing-changes
+ */
+import { OcibuildError } from "../errors.js";
+import type { TarEntry, Xattrs } from "../tar/entry.js";
+import { type ByteString, compareBytes, textOf } from "../util/bytes.js";
+import type { FsEdit } from "./fs-edit.js";
+import type { FsNode } from "./fs-node.js";
+import type { LayerEntry } from "./layer-entry.js";
+
+const WHITEOUT = ".wh.";
+const NONE = "" as ByteString;
+const CAPABILITY = "security.capability" as ByteString;
+
+/** Maps an entry's time, in seconds, to the time that goes into the layer. */
+export type ClampTime = (mtimeSeconds: number) => number;
+
+/** The entries that turn `edit.base` into the edited file system. Times are cut to whole seconds, as containerd's differ does. */
+export function* layerEntriesOf(edit: FsEdit, clampTime: ClampTime): Generator<LayerEntry> {
+  const linked = new Map<FsNode, ByteString>();
+  yield* entriesIn(NONE, edit.base.root, edit.root);
+
+  function* entriesIn(path: ByteString, before: FsNode | undefined, after: FsNode): Generator<LayerEntry> {
+    const prefix = path === "" ? "" : `${path}/`;
+    for (const name of [...(before?.children?.keys() ?? [])].sort(compareBytes)) {
+      if (!after.children!.has(name)) yield whiteout(`${prefix}${WHITEOUT}${name}` as ByteString);
+    }
+    for (const name of [...after.children!.keys()].sort(compareBytes)) {
+      const node = after.children!.get(name)!;
+      if (node.edition !== edit.edition) continue;
+      const child = (prefix + name) as ByteString;
+      if (name.startsWith(WHITEOUT)) throw reservedName(child);
+      if (node.children === undefined) yield leaf(child, node);
+      else yield* directory(child, before?.children?.get(name), node);
+    }
+  }
+
+  function* directory(path: ByteString, before: FsNode | undefined, node: FsNode): Generator<LayerEntry> {
+    // A directory in the place of something else hides all that was there: nothing below needs a whiteout.
+    const lower = before?.children === undefined ? undefined : before;
+    const inner = entriesIn(path, lower, node);
+    const first = inner.next();
+    if (lower !== undefined && first.done && (!node.changed || sameMeta(lower, node))) return;
+    yield { entry: entryOf(path, node), open: undefined, onContentDigest: undefined };
+    if (first.done) return;
+    yield first.value;
+    yield* inner;
+  }
+
+  function leaf(path: ByteString, node: FsNode): LayerEntry {
+    const target = linked.get(node);
+    if (target !== undefined) {
+      const entry: TarEntry = { ...entryOf(path, node), type: "hardlink", size: 0, linkname: target, xattrs: undefined };
+      return { entry, open: undefined, onContentDigest: undefined };
+    }
+    linked.set(node, path);
+    const { content } = node;
+    return {
+      entry: entryOf(path, node),
+      open: content === undefined ? undefined : () => content.open(),
+      onContentDigest: content === undefined ? undefined : (sha256) => content.rememberDigest(sha256),
+    };
+  }
+
+  function entryOf(path: ByteString, node: FsNode): TarEntry {
+    const { meta } = node;
+    return {
+      path,
+      type: meta.type as Exclude<typeof meta.type, "socket">,
+      mode: meta.mode,
+      uid: meta.uid,
+      gid: meta.gid,
+      size: meta.size,
+      mtimeSeconds: node.changed ? clampTime(meta.mtimeSeconds) : meta.mtimeSeconds,
+      mtimeNanos: 0,
+      linkname: meta.linkname,
+      devMajor: meta.devMajor,
+      devMinor: meta.devMinor,
+      xattrs: keptXattrs(meta.xattrs),
+    };
+  }
+}
+
+/** Of all extended attributes only file capabilities go into layers, as with BuildKit: the others are the host's business. */
+function keptXattrs(xattrs: Xattrs | undefined): Xattrs | undefined {
+  const capability = xattrs?.get(CAPABILITY);
+  return capability === undefined ? undefined : new Map([[CAPABILITY, capability]]);
+}
+
+function whiteout(path: ByteString): LayerEntry {
+  const entry: TarEntry = {
+    path,
+    type: "file",
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    mtimeSeconds: 0,
+    mtimeNanos: 0,
+    linkname: NONE,
+    devMajor: 0,
+    devMinor: 0,
+    xattrs: undefined,
+  };
+  return { entry, open: undefined, onContentDigest: undefined };
+}
+
+/** A file so named would delete another one in every engine that unpacks the layer. */
+function reservedName(path: ByteString): OcibuildError<"LAYER_INVALID"> {
+  return new OcibuildError("LAYER_INVALID", `"/${textOf(path)}" cannot be in a layer: names that start with ".wh." mark deletions`, {
+    details: { path: textOf(path) },
+    hint: "rename the file, or exclude it with --exclude or .dockerignore",
+  });
+}
+
+function sameMeta(a: FsNode, b: FsNode): boolean {
+  const x = a.meta;
+  const y = b.meta;
+  return x.mode === y.mode && x.uid === y.uid && x.gid === y.gid && x.mtimeSeconds === y.mtimeSeconds && !x.xattrs && !y.xattrs;
+}

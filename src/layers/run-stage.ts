@@ -1,0 +1,121 @@
+/** Runs one stage: its base, then its steps one after the other, each telling how it went. */
+import { withLocation } from "../errors.js";
+import type { TaskInfo } from "../events.js";
+import type { DiffId } from "../oci/digest.js";
+import { formatPlatform } from "../oci/platform.js";
+import type { HistoryEntry, Image } from "../oci/types.js";
+import type { PlannedStage, Step } from "../plan/build-plan.js";
+import { locate } from "../util/source-text.js";
+import { runCopyStep } from "./copy-step.js";
+import type { RunContext } from "./run-context.js";
+import type { SealEditOptions } from "./seal-edit.js";
+import type { StageLayers } from "./stage-files.js";
+import type { StepLayer } from "./step-layer.js";
+import { isoTime } from "./times.js";
+import { runWorkdirStep } from "./workdir-step.js";
+
+/** What a stage came to. */
+export interface StageResult {
+  /** Base layer first. */
+  readonly diffIds: readonly DiffId[];
+  /** The image that all began with, when there is one. */
+  readonly base: Image | undefined;
+  /** Of what is above `base`. */
+  readonly history: readonly HistoryEntry[];
+  /** RFC 3339; when the last layer was made. */
+  readonly created: string | undefined;
+}
+
+/** The tasks of a stage's steps that do work, in their order. */
+export function stageTasks(run: RunContext, stage: PlannedStage): TaskInfo[] {
+  const working = stage.steps.filter((step) => step.kind !== "config");
+  return working.map((step, index) => {
+    const platform = formatPlatform(stage.platform);
+    const name = stage.name ?? (stage.index === 0 ? undefined : `stage-${stage.index}`);
+    const place = `${name === undefined ? "" : `${name} `}${index + 1}/${working.length}`;
+    return {
+      id: `${stage.id}#${index + 1}`,
+      kind: "step",
+      name: `[${place}] ${step.createdBy}`,
+      stage: stage.name ?? String(stage.index),
+      platform,
+      location: locate(run.source, step.span),
+    };
+  });
+}
+
+/** @throws whatever its steps throw, with the step's place in the Dockerfile */
+export async function runStage(
+  run: RunContext,
+  stage: PlannedStage,
+  baseOf: (stage: PlannedStage) => Promise<StageResult>,
+  stageLayers: StageLayers,
+  options: SealEditOptions,
+): Promise<StageResult> {
+  const tasks = stageTasks(run, stage);
+  let { diffIds, history, created, base } = await baseOf(stage);
+  for (const step of stage.steps) {
+    run.signal.throwIfAborted();
+    if (step.kind !== "config") {
+      const layer = await runStep(run, stage, step, tasks.shift()!, diffIds, stageLayers, options);
+      diffIds = [...diffIds, layer.diffId];
+      created = isoTime(layer.createdSeconds);
+    }
+    history = [...history, historyOf(step, created)];
+  }
+  return { diffIds, base, history, created };
+}
+
+async function runStep(
+  run: RunContext,
+  stage: PlannedStage,
+  step: Exclude<Step, { kind: "config" }>,
+  task: TaskInfo,
+  parent: readonly DiffId[],
+  stageLayers: StageLayers,
+  options: SealEditOptions,
+): Promise<StepLayer> {
+  const { onEvent, nowMs } = run;
+  onEvent({ type: "task-started", task, timeMs: nowMs() });
+  const onProgress = (current: number): void => onEvent({ type: "task-progress", id: task.id, current, unit: "bytes" });
+  const all = { ...options, onProgress, mayReuse: run.mayReuse(stage) };
+  try {
+    const layer = await makeLayer(run, step, parent, stageLayers, all);
+    onEvent({ type: "task-finished", id: task.id, outcome: layer.isCached ? "cached" : "done", timeMs: nowMs() });
+    return layer;
+  } catch (error) {
+    const outcome = run.signal.aborted ? "cancelled" : "failed";
+    onEvent({ type: "task-finished", id: task.id, outcome, timeMs: nowMs() });
+    throw withLocation(error, locate(run.source, step.span));
+  }
+}
+
+function makeLayer(
+  run: RunContext,
+  step: Exclude<Step, { kind: "config" }>,
+  parent: readonly DiffId[],
+  stageLayers: StageLayers,
+  options: SealEditOptions & { readonly mayReuse: boolean },
+): Promise<StepLayer> {
+  switch (step.kind) {
+    case "copy":
+      return runCopyStep(run, step, parent, stageLayers, options);
+    case "workdir":
+      return runWorkdirStep(run, step, parent, options);
+    case "run":
+      // The caller refuses plans with RUN steps before anything starts.
+      throw new Error("RUN steps need an executor");
+    default:
+      return step satisfies never;
+  }
+}
+
+/** A history line. One without a layer takes its time from the layer before it, so that equal builds have equal configs. */
+function historyOf(step: Step, created: string | undefined): HistoryEntry {
+  return {
+    ...(created === undefined ? {} : { created }),
+    created_by: step.createdBy,
+    comment: "ocibuild",
+    ...(step.kind === "config" ? { empty_layer: true } : {}),
+  };
+}

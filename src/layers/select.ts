@@ -1,0 +1,127 @@
+/** What COPY takes: source paths of one file tree, resolved and walked once, so that key and layer see the same nodes. */
+import { OcibuildError } from "../errors.js";
+import { explainMissing } from "../tree/explain-missing.js";
+import type { ContentReader, FileTree, TreeNode } from "../tree/file-tree.js";
+import { expandParentsSource, expandSource } from "../tree/glob.js";
+import { type IgnoreMatcher, matcherForPatterns } from "../tree/ignore-matcher.js";
+import { baseName, joinPath } from "../tree/paths.js";
+import { digestSelection } from "../tree/selection-digest.js";
+import { walkTree } from "../tree/walk.js";
+import { type ByteString, textOf } from "../util/bytes.js";
+import type { SelectedNode, Selection } from "./copy.js";
+import type { FileContent } from "./fs-node.js";
+import { FsTree } from "./fs-tree.js";
+
+export interface SelectOptions {
+  readonly parents: boolean;
+  readonly exclude: readonly string[];
+  /** Whether the tree is a build context: BuildKit reads patterns a little differently there. */
+  readonly isContext: boolean;
+}
+
+/**
+ * Everything that the source path or pattern `source` selects, one `Selection` for each match. A pattern with wildcards
+ * may match nothing.
+ * @throws LAYER_COPY when a path does not exist; TREE_PATTERN_INVALID, TREE_LINK_LOOP
+ */
+export function selectSource(tree: FileTree, source: string, options: SelectOptions): Selection[] {
+  const exclude = options.exclude.length === 0 ? undefined : matcherForPatterns(options.exclude);
+  const expanded = options.parents
+    ? expandParentsSource(tree, source, { exclude })
+    : expandSource(tree, source, { isContext: options.isContext });
+  if (expanded.missing !== undefined) throw notFound(tree, expanded.missing);
+  const include = "include" in expanded ? (expanded.include as IgnoreMatcher) : undefined;
+  return expanded.matches.map((match) => ({
+    tree,
+    name: baseName(match.path),
+    nodes: nodesAt(tree, match.resolved, include, exclude),
+  }));
+}
+
+function nodesAt(
+  tree: FileTree,
+  start: ByteString,
+  include: IgnoreMatcher | undefined,
+  exclude: IgnoreMatcher | undefined,
+): SelectedNode[] {
+  const nodes: SelectedNode[] = [];
+  for (const { path, relative, node, isOnTheWay } of walkTree(tree, start, { include, exclude })) {
+    const content = node.type === "file" ? contentIn(tree, path, node) : undefined;
+    nodes.push({ path, relative, node, content, isOnTheWay });
+  }
+  return nodes;
+}
+
+/** The content of a tree's file; that of a layer's file stays what it is, so that its layer can be found. */
+function contentIn(tree: FileTree, path: ByteString, node: TreeNode): FileContent {
+  return (tree instanceof FsTree ? tree.find(path)?.content : undefined) ?? new TreeContent(tree, path, node);
+}
+
+/** A file of a build context. What is packed must be what the key was made of. */
+class TreeContent implements FileContent {
+  readonly #tree: FileTree;
+  readonly #path: ByteString;
+  readonly #node: TreeNode;
+
+  constructor(tree: FileTree, path: ByteString, node: TreeNode) {
+    this.#tree = tree;
+    this.#path = path;
+    this.#node = node;
+  }
+
+  open(): ContentReader {
+    return this.#tree.open(this.#path, this.#node);
+  }
+
+  knownDigest(): Buffer | undefined {
+    return this.#tree.knownContentDigest(this.#path, this.#node);
+  }
+
+  rememberDigest(sha256: Buffer): void {
+    const known = this.knownDigest();
+    if (known === undefined) this.#tree.rememberContentDigest(this.#path, this.#node, sha256);
+    else if (!known.equals(sha256)) {
+      throw new OcibuildError("CONTEXT_CHANGED", `${this.#tree.describe(this.#path)} changed while it was read`, {
+        details: { path: textOf(this.#path) },
+        hint: "wait until nothing writes to the build context, then build again",
+      });
+    }
+  }
+}
+
+/**
+ * One digest over everything that decides what a copy of `selections` makes: names, metadata, links and content; not
+ * times. Reads the files whose digest is not known yet.
+ * @throws CONTEXT_CHANGED, CONTEXT_UNREADABLE
+ */
+export function digestSelections(tree: FileTree, selections: readonly Selection[]): string {
+  return `sha256:${digestSelection(tree, named(selections)).toString("hex")}`;
+}
+
+/** Names tell apart the matches, a match and what is in it, and directories that are only on the way. */
+function* named(selections: readonly Selection[]): Generator<{ name: ByteString; path: ByteString; node: TreeNode }> {
+  for (const [index, { name, nodes }] of selections.entries()) {
+    for (const { path, relative, node, isOnTheWay } of nodes) {
+      const below = relative === "" ? "" : `/${relative}`;
+      yield { name: `${index}${isOnTheWay ? "+" : ":"}${name}${below}` as ByteString, path, node };
+    }
+  }
+}
+
+/** The files of `selections` with their digests as hex, as far as they are known: what a cache record lists. */
+export function* knownInputs(selections: readonly Selection[]): Generator<{ path: string; digest: string }> {
+  for (const { name, nodes } of selections) {
+    for (const { relative, content } of nodes) {
+      const digest = content?.knownDigest();
+      if (digest !== undefined) yield { path: joinPath(name, relative), digest: digest.toString("hex") };
+    }
+  }
+}
+
+function notFound(tree: FileTree, path: ByteString): OcibuildError<"LAYER_COPY"> {
+  const hint = explainMissing(tree, path);
+  return new OcibuildError("LAYER_COPY", `"/${textOf(path)}": not found: there is no ${tree.describe(path)}`, {
+    details: { path: textOf(path) },
+    ...(hint === undefined ? {} : { hint }),
+  });
+}

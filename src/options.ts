@@ -1,0 +1,62 @@
+/**
+ * What `build()` takes. Everything has a default but the context; nothing is read from the environment except what is
+ * said here. Shapes are checked in `options-schema.ts`, which only callers that may be wrong (users' code) go through.
+ */
+import type { ContextSource } from "./context/context-source.js";
+import type { OnEvent } from "./events.js";
+import type { Compression } from "./compression/compression.js";
+import type { RegistryHostOptions } from "./registry/hosts.js";
+import type { OutputSpec } from "./output/parse-output-spec.js";
+
+/** A named context: `--build-context NAME=…`. */
+export type NamedContextInput =
+  /** A folder, an archive, files in memory. */
+  | ContextSource
+  /** `docker-image://REF`, `oci-layout://DIR[:TAG][@DIGEST]`, or a folder's path. */
+  | string;
+
+export interface BuildOptions {
+  /** A folder's path, or one of `dir()`, `memory()`, `tar()`. */
+  readonly context: string | ContextSource;
+  /**
+   * Path of the Dockerfile, `Dockerfile` in the context unless given: of a folder's context relative to `cwd` when it
+   * exists there, else to the context.
+   */
+  readonly file?: string;
+  /** The Dockerfile's text itself, instead of `file`. */
+  readonly dockerfile?: string;
+  /** Stage to build; the last one unless given. */
+  readonly target?: string;
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly buildContexts?: Readonly<Record<string, NamedContextInput>>;
+  /** `os/arch[/variant]`; this machine's with os `linux` unless given. Several give an image index. */
+  readonly platforms?: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Of the manifests, and with several platforms of the index as the key says: `index:key`, `manifest:key`. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** `[host/]name[:tag]`. */
+  readonly tags?: readonly string[];
+  /** As `--output` takes them, or from `ociArchive()`, `registry()` and the like; the local store unless given. */
+  readonly outputs?: readonly (string | OutputSpec)[];
+  /** Push to the registries of `tags`. */
+  readonly push?: boolean;
+  /** Neither look up steps in the cache nor `false`; or only for the named stages. */
+  readonly noCache?: boolean | readonly string[];
+  /** Ask the registry for base images even when the store knows them. */
+  readonly pull?: boolean;
+  /** Of layers that this build makes; `gzip` level 4 unless given. */
+  readonly compression?: Compression;
+  /** Times of new files, layers, history and config are a function of the input: see `sourceDateEpoch`. */
+  readonly reproducible?: boolean;
+  /** Seconds since 1970. With `reproducible` 315532800, or the time of the context's git commit, unless given. */
+  readonly sourceDateEpoch?: number;
+  /** Folder of the store; `$OCIBUILD_ROOT` or `$XDG_DATA_HOME/ocibuild` unless given. */
+  readonly root?: string;
+  readonly registries?: RegistryHostOptions;
+  /** Folder of docker's `config.json` with credentials; `$DOCKER_CONFIG` or `~/.docker` unless given. */
+  readonly dockerConfigDir?: string;
+  /** What relative paths are relative to; the process's folder unless given. */
+  readonly cwd?: string;
+  readonly onEvent?: OnEvent;
+  readonly signal?: AbortSignal;
+}
