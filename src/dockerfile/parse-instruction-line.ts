@@ -27,7 +27,10 @@ export function parseInstructionLine(
     const name = parts.keyword.value;
     const near = nearestInstruction(name);
     const message = `unknown instruction: ${name}${near === undefined ? "" : ` (did you mean ${near}?)`}`;
-    return fail("unknown-instruction", message, parts.keyword.span, unknownHint(parts, near));
+    fail("unknown-instruction", message, parts.keyword.span, unknownHint(parts, near));
+    // A misspelt RUN must not make an error of every line of its heredoc.
+    if (WITH_HEREDOCS.has(near?.toUpperCase() ?? "")) readHeredocs(line, reader, () => undefined);
+    return undefined;
   }
   const args = parseArguments(kind, parts, escapeChar, fail);
   if (args === undefined) return undefined;
