@@ -1,4 +1,8 @@
-/** An OCI layout in a tarball: what `skopeo`, `podman load` and `docker load` (with the containerd store) read. */
+/**
+ * An OCI layout in a tarball. For one platform it is what `docker save` writes as well: engines before Docker 25 find no
+ * image in a layout, and podman none that it could choose where an image has several names.
+ * @spec image-layout.md
+ */
 import type { Abortable, BlobReader } from "../oci/blobs.js";
 import {
   encodeLayoutIndex,
@@ -10,6 +14,7 @@ import {
 } from "../oci/layout.js";
 import { formatReference } from "../oci/reference.js";
 import { type ArchiveFile, packArchive } from "../tar/archive.js";
+import { DOCKER_MANIFEST_FILE, encodeDockerManifest } from "./docker-manifest.js";
 import type { BuildResult, Exporter, ExportResult } from "./exporter.js";
 import { documentsOf, type ImageContent, imageContent } from "./image-content.js";
 import { type Destination, destinationName, writeDestination } from "./output-file.js";
@@ -21,26 +26,37 @@ export function ociArchive(destination: Destination): Exporter {
     name: `exporting to oci archive "${path}"`,
     async export(result: BuildResult, blobs: BlobReader, options: Abortable = {}): Promise<ExportResult> {
       const content = imageContent(result);
-      await writeDestination(destination, packImage(layoutFiles(result, content, blobs, options), options), options);
+      await writeDestination(destination, packImage(result, content, blobs, options), options);
       const names = result.names.map(formatReference);
       return { descriptor: content.root.descriptor, names, path, warnings: [] };
     },
   };
 }
 
-/** The bytes of an image archive. No clock: equal images give equal archives. */
-export function packImage(files: Iterable<ArchiveFile>, options: Abortable): AsyncIterable<Buffer> {
-  return packArchive(files, { mtimeSeconds: 0, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+/** The bytes of the archive. No clock: equal images give equal archives. */
+export function packImage(
+  result: BuildResult,
+  content: ImageContent,
+  blobs: BlobReader,
+  options: Abortable,
+): AsyncIterable<Buffer> {
+  const { signal } = options;
+  const files = archiveFiles(result, content, blobs, options);
+  return packArchive(files, { mtimeSeconds: 0, ...(signal === undefined ? {} : { signal }) });
 }
 
-/** The files of an OCI layout: small documents first, so that a reader finds them without passing the layers. */
-export function* layoutFiles(
+/** The files of the archive: small documents first, so that a reader finds them without passing the layers. */
+function* archiveFiles(
   result: BuildResult,
   content: ImageContent,
   blobs: BlobReader,
   options: Abortable,
 ): Generator<ArchiveFile, void, undefined> {
   yield documentFile(LAYOUT_FILE, LAYOUT_BYTES);
+  const [image, ...others] = result.images;
+  if (image !== undefined && others.length === 0) {
+    yield documentFile(DOCKER_MANIFEST_FILE, encodeDockerManifest(image, result.names));
+  }
   yield documentFile(LAYOUT_INDEX_FILE, encodeLayoutIndex(namedEntries(content.root.descriptor, result.names)));
   for (const { descriptor, bytes } of documentsOf(content).toReversed()) {
     yield documentFile(layoutBlobPath(descriptor.digest), bytes);
@@ -51,6 +67,6 @@ export function* layoutFiles(
 }
 
 /** A file that is in memory. */
-export function documentFile(name: string, bytes: Buffer): ArchiveFile {
+function documentFile(name: string, bytes: Buffer): ArchiveFile {
   return { name, sizeBytes: bytes.length, body: [bytes] };
 }
