@@ -8,6 +8,7 @@
 import { isOcibuildError, OcibuildError } from "../errors.js";
 import { goQuote } from "../util/go-format.js";
 import { replacePattern, trimPrefix, trimSuffix } from "./shell-pattern.js";
+import { WordSplitter } from "./word-splitter.js";
 
 /** What the expansion asks; a `Map` will do. */
 export interface Variables {
@@ -65,8 +66,6 @@ export function expandWords(word: string, variables: Variables, options: ExpandO
 const NAME_CHARACTER = /^[\p{L}\p{Nd}_]$/u;
 const DIGIT = /^\p{Nd}$/u;
 const SPECIAL_PARAMETERS = "@*#?-$!0";
-// Go's unicode.IsSpace
-const SPACE = /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]$/;
 
 /** One pass over one word. */
 class Lexer {
@@ -373,38 +372,6 @@ class Lexer {
     const value = this.variables.get(name);
     (value === undefined ? this.unmatched : this.matched).add(name);
     return value;
-  }
-}
-
-/** Collects words at one level of nesting; the word being collected is the caller's. */
-class WordSplitter {
-  private readonly words: string[] = [];
-  private inWord = false;
-
-  /** Adds `text`, which ends the word at each blank. */
-  addSplit(pending: string, text: string): string {
-    for (const character of text) {
-      if (!SPACE.test(character)) {
-        pending += character;
-        this.inWord = true;
-      } else if (this.inWord && pending !== "") {
-        this.words.push(pending);
-        pending = "";
-        this.inWord = false;
-      }
-    }
-    return pending;
-  }
-
-  /** Adds `text` as it is. */
-  add(pending: string, text: string): string {
-    this.inWord = true;
-    return pending + text;
-  }
-
-  finish(pending: string): readonly string[] {
-    if (pending !== "") this.words.push(pending);
-    return this.words;
   }
 }
 

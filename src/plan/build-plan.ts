@@ -4,11 +4,16 @@
  * A pure function of the Dockerfile text, the options and the base images' configs; printing it (`ocibuild plan`)
  * needs no layer and no executor.
  */
-import type { Diagnostic, Span } from "../errors.js";
+import type { Diagnostic } from "../errors.js";
 import type { ExecutionConfig, Image, Platform } from "../oci/types.js";
+import type { JsonObject } from "../util/canonical-json.js";
+import type { FileSource, StageId } from "./file-source.js";
+import { type ConfigStep, projection as projectConfig } from "./steps/config.js";
+import { type CopySource, type CopyStep, projection as projectCopy } from "./steps/copy.js";
+import { type PlannedMount, projection as projectRun, type RunStep } from "./steps/run.js";
+import { projection as projectWorkdir, type WorkdirStep } from "./steps/workdir.js";
 
-/** `<index>@<platform>`, for example `0@linux/amd64`; unique in a plan. */
-export type StageId = string;
+export type { ConfigStep, CopySource, CopyStep, FileSource, PlannedMount, RunStep, StageId, WorkdirStep };
 
 export interface BuildPlan {
   readonly version: 1;
@@ -35,7 +40,9 @@ export interface PlannedStage {
 export type PlannedBase =
   | { readonly kind: "scratch" }
   | { readonly kind: "stage"; readonly stage: StageId }
-  | { readonly kind: "image"; readonly reference: string; readonly image: Image };
+  | { readonly kind: "image"; readonly reference: string; readonly image: Image }
+  /** The files of a named context are the first layer. */
+  | { readonly kind: "named-context"; readonly name: string };
 
 /** The parts of an image config that instructions decide; `rootfs` and `history` come from running the plan. */
 export interface PlannedConfig extends Platform {
@@ -43,122 +50,30 @@ export interface PlannedConfig extends Platform {
   readonly config: ExecutionConfig;
 }
 
-/** What a step's files are taken from. */
-export type FileSource =
-  | { readonly kind: "context" }
-  | { readonly kind: "named-context"; readonly name: string }
-  | { readonly kind: "scratch" }
-  | { readonly kind: "stage"; readonly stage: StageId }
-  | { readonly kind: "image"; readonly reference: string; readonly image: Image };
-
-interface StepBase<K extends string> {
-  readonly kind: K;
-  /** In the Dockerfile; of the FROM for ONBUILD triggers. */
-  readonly span: Span;
-  /** The history line (`created_by`) without the `# buildkit` marker, and what progress shows. */
-  readonly createdBy: string;
-}
-
-/** Only changes the config (ENV, LABEL, CMD, …): an `empty_layer` line in the history. */
-export interface ConfigStep extends StepBase<"config"> {}
-
-/** WORKDIR: makes the directory (0755) and its parents where they are missing. */
-export interface WorkdirStep extends StepBase<"workdir"> {
-  /** Absolute and clean. */
-  readonly path: string;
-  /** USER in force (`name[:group]` or ids), owner of what is made; empty for root. */
-  readonly user: string;
-}
-
-/** COPY and ADD. */
-export interface CopyStep extends StepBase<"copy"> {
-  readonly instruction: "COPY" | "ADD";
-  readonly from: FileSource;
-  /** In the order they are written. */
-  readonly sources: readonly CopySource[];
-  /** Absolute (WORKDIR applied); a trailing slash is kept, it means "a directory". */
-  readonly destination: string;
-  /** `user[:group]`, names or numbers, as expanded. */
-  readonly chown: string | undefined;
-  /** Octal or symbolic, as expanded. */
-  readonly chmod: string | undefined;
-  readonly link: boolean;
-  readonly parents: boolean;
-  readonly exclude: readonly string[];
-}
-
-export type CopySource =
-  /** A path or Go-style pattern relative to the source's root. */
-  | { readonly kind: "path"; readonly pattern: string; readonly unpack: boolean }
-  | { readonly kind: "inline"; readonly name: string; readonly content: string }
-  | {
-      readonly kind: "http";
-      readonly url: string;
-      readonly checksum: string | undefined;
-      readonly unpack: boolean;
-    }
-  | {
-      readonly kind: "git";
-      readonly url: string;
-      readonly keepGitDir: boolean;
-      readonly checksum: string | undefined;
-    };
-
-/** RUN: what an executor is given. */
-export interface RunStep extends StepBase<"run"> {
-  readonly args: readonly string[];
-  /** Sorted `NAME=value`: the config's Env, then build args in scope. */
-  readonly env: readonly string[];
-  readonly cwd: string;
-  /** `name[:group]` or ids; empty for root. */
-  readonly user: string;
-  /** Heredoc files to be put in place for the command. */
-  readonly files: readonly { readonly path: string; readonly content: string }[];
-  readonly mounts: readonly PlannedMount[];
-  readonly network: "default" | "none" | "host";
-  readonly security: "sandbox" | "insecure";
-  readonly devices: readonly string[];
-}
-
-export type PlannedMount =
-  | {
-      readonly type: "bind";
-      readonly from: FileSource;
-      readonly source: string;
-      readonly target: string;
-      readonly readOnly: boolean;
-    }
-  | {
-      readonly type: "cache";
-      readonly id: string;
-      readonly from: FileSource;
-      readonly source: string;
-      readonly target: string;
-      readonly readOnly: boolean;
-      readonly sharing: "shared" | "private" | "locked";
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    }
-  | { readonly type: "tmpfs"; readonly target: string; readonly sizeBytes: number | undefined }
-  | {
-      readonly type: "secret";
-      readonly id: string;
-      readonly target: string | undefined;
-      readonly env: string | undefined;
-      readonly required: boolean;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    }
-  | {
-      readonly type: "ssh";
-      readonly id: string;
-      readonly target: string | undefined;
-      readonly required: boolean;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    };
-
 export type Step = ConfigStep | WorkdirStep | CopyStep | RunStep;
+
+/** What of `step` goes into its cache key, beside the file system below it and the content of its inputs. */
+export function projectStep(step: Step): JsonObject {
+  switch (step.kind) {
+    case "config":
+      return projectConfig(step);
+    case "workdir":
+      return projectWorkdir(step);
+    case "copy":
+      return projectCopy(step);
+    case "run":
+      return projectRun(step);
+    default:
+      return step satisfies never;
+  }
+}
+
+/** The first RUN of the plan and its stage, for callers that cannot execute anything. */
+export function firstRunStep(plan: BuildPlan): { readonly stage: PlannedStage; readonly step: RunStep } | undefined {
+  for (const stage of plan.stages) {
+    for (const step of stage.steps) {
+      if (step.kind === "run") return { stage, step };
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,41 @@
+/** What planning one instruction works on: the stage so far, and how words are expanded in it. */
+import type { Word } from "../../dockerfile/ast.js";
+import { expandWord } from "../../dockerfile/expand.js";
+import type { Step } from "../build-plan.js";
+import { at, type Where } from "../problem.js";
+import type { Command, StageDraft } from "../stage-draft.js";
+import type { StepBase } from "../steps/step-base.js";
+import type { TargetContext } from "../target-context.js";
+
+export interface Scope {
+  readonly context: TargetContext;
+  readonly draft: StageDraft;
+  readonly command: Command;
+}
+
+/** `word` with the variables of this point. @throws PLAN_INVALID, LIMIT_EXCEEDED */
+export function expand(scope: Scope, word: Word): string {
+  const { context, draft } = scope;
+  return at(whereOf(scope, word), () => {
+    const { value } = expandWord(word.value, draft.env, { escape: context.dockerfile.escape });
+    context.budget.charge(value.length);
+    return value;
+  });
+}
+
+/** Where a part of the instruction is; spans inside a trigger mean nothing in the Dockerfile. */
+export function whereOf({ command }: Scope, part: { readonly span: Where["span"] }): Where {
+  return command.onbuild ? command.where : { ...command.where, span: part.span };
+}
+
+/** Appends a step. */
+export function addStep(scope: Scope, step: Omit<Step, "span" | "onbuild"> & { readonly kind: Step["kind"] }): void {
+  scope.context.budget.charge(step.createdBy.length);
+  scope.draft.steps.push({ ...step, span: scope.command.where.span, onbuild: scope.command.onbuild } as Step);
+}
+
+/** Appends a step that only changes the config. */
+export function addConfigStep(scope: Scope, createdBy: string): void {
+  const step: Omit<StepBase<"config">, "span" | "onbuild"> = { kind: "config", createdBy };
+  addStep(scope, step);
+}
