@@ -1,4 +1,4 @@
-/** Holds the sources to the rank table and the rules about dependencies and the outside world; see docs of the rules. */
+/** Holds the sources to the rank table, and to the rules about packages and the outside world. */
 import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
