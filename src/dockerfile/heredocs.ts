@@ -1,5 +1,4 @@
 /** Heredocs: which words open one, and what their bodies mean. */
-import type { Span } from "../errors.js";
 import { goQuote } from "../util/go-format.js";
 import type { Heredoc } from "./ast.js";
 import type { Fail } from "./diagnostics.js";
@@ -82,7 +81,7 @@ export function readHeredocs(line: LogicalLine, reader: LineReader, fail: Fail):
     if (!body.terminated) {
       return fail("heredoc-unterminated", "unterminated heredoc", wordSpan, unterminatedHint(heredoc, body.content));
     }
-    heredocs.push({ ...heredoc, content: body.content, wordSpan, bodySpan: body.span satisfies Span });
+    heredocs.push({ ...heredoc, content: body.content, wordSpan, bodySpan: body.span });
   }
   return heredocs;
 }

@@ -42,3 +42,10 @@ export type {
   WorkdirInstruction,
 } from "./ast.js";
 export { type ParsedInstruction, type ParseLimits, parseDockerfile, parseInstruction } from "./parse.js";
+export {
+  type CacheSharing,
+  type MountProblem,
+  type MountType,
+  type ResolvedMount,
+  resolveMount,
+} from "./resolve-mount.js";
