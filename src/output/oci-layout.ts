@@ -1,5 +1,5 @@
 /** An OCI layout as a folder. Into an existing layout the image is added; equal names move. @spec image-layout.md */
-import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Abortable, BlobReader } from "../oci/blobs.js";
 import {
@@ -18,7 +18,7 @@ import type { Descriptor } from "../oci/types.js";
 import { forEachLimited } from "../util/for-each-limited.js";
 import type { BuildResult, Exporter, ExportResult } from "./exporter.js";
 import { documentsOf, type ImageContent, imageContent, withDocuments } from "./image-content.js";
-import { guarded, invalidOutput, temporaryName } from "./output-file.js";
+import { guarded, invalidOutput, placeFile } from "./output-file.js";
 
 /** Blobs at a time: one is hashed while another is written. */
 const PARALLEL = 2;
@@ -88,33 +88,16 @@ async function writeLayout(
     const file = join(path, ...layoutBlobPath(blob.digest).split("/"));
     const present = await stat(file).catch(() => undefined);
     if (present?.isFile() === true && present.size === blob.size) return;
-    await place(file, source.open(blob, limited));
+    await placeFile(file, source.open(blob, limited), limited);
     made.file(file);
   });
   const marker = join(path, LAYOUT_FILE);
   if ((await stat(marker).catch(() => undefined)) === undefined) {
-    await place(marker, [LAYOUT_BYTES]);
+    await placeFile(marker, [LAYOUT_BYTES], options);
     made.file(marker);
   }
   options.signal?.throwIfAborted();
-  await place(join(path, LAYOUT_INDEX_FILE), [encodeLayoutIndex(entries)]);
-}
-
-/** Writes beside `path`, then renames. */
-async function place(path: string, chunks: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
-  const temporary = temporaryName(path);
-  try {
-    const handle = await open(temporary, "wx");
-    try {
-      for await (const chunk of chunks) await handle.writeFile(chunk);
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await placeFile(join(path, LAYOUT_INDEX_FILE), [encodeLayoutIndex(entries)], options);
 }
 
 /** What the layout at `path` lists; `undefined` when there is none yet. */

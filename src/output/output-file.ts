@@ -39,16 +39,24 @@ export async function writeDestination(
       }
     });
   }
-  await guarded(path, options, async () => {
-    const temporary = temporaryName(target);
-    try {
-      await writeFile(temporary, existing, chunks, options);
-      await rename(temporary, target);
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    }
-  });
+  await guarded(path, options, () => placeFile(target, chunks, options, existing?.mode));
+}
+
+/** Writes `chunks` under another name beside `path`, then renames. `mode`: permission bits, if not the usual ones. */
+export async function placeFile(
+  path: string,
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  options: Abortable,
+  mode?: number,
+): Promise<void> {
+  const temporary = temporaryName(path);
+  try {
+    await writeFile(temporary, chunks, options, mode);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** A name beside `path` that nobody else uses. */
@@ -100,9 +108,9 @@ async function locate(path: string): Promise<{ target: string; existing: Stats |
 
 async function writeFile(
   path: string,
-  replaced: Stats | undefined,
-  chunks: AsyncIterable<Buffer>,
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
   options: Abortable,
+  mode: number | undefined,
 ): Promise<void> {
   const handle = await open(path, "wx");
   let writing: Promise<void> = Promise.resolve();
@@ -118,7 +126,7 @@ async function writeFile(
       position += chunk.length;
     }
     await writing;
-    if (replaced !== undefined) await handle.chmod(replaced.mode & 0o777);
+    if (mode !== undefined) await handle.chmod(mode & 0o777);
   } finally {
     await writing.catch(() => undefined);
     await handle.close();
