@@ -92,15 +92,19 @@ export class BlobDirectory implements BlobReader, BlobWriter {
   /**
    * Makes `file` the blob `digest`, which the caller has computed while writing it. Idempotent: a blob of that size
    * that is there already stays. The bytes are on the disk before the name is visible; the name itself becomes durable
-   * with `sync`, which tagging an image calls.
+   * with `sync`, which tagging an image calls. `file` is used up, also when this fails.
    * @throws STORE_UNUSABLE
    */
   async publish(file: PendingFile, digest: Digest): Promise<void> {
-    if (this.isPresent({ mediaType: "", digest, size: file.sizeBytes })) return file.discard();
-    await this.#folders.prepareImages();
-    await file.sync();
-    file.commitUnsynced(this.pathOf(digest));
-    this.#damaged.delete(digest);
+    try {
+      if (this.isPresent({ mediaType: "", digest, size: file.sizeBytes })) return;
+      await this.#folders.prepareImages();
+      await file.sync();
+      file.commitUnsynced(this.pathOf(digest));
+      this.#damaged.delete(digest);
+    } finally {
+      file.discard();
+    }
   }
 
   /** Makes the names of all blobs published so far durable, by whichever process. @throws STORE_UNUSABLE */

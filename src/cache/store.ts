@@ -41,6 +41,8 @@ export interface Store {
   readonly stats: StatCacheFiles;
   /** A temporary file on the store's file system. The caller discards it. @throws STORE_UNUSABLE */
   createFile(): PendingFile;
+  /** An existing folder for temporary files of this process, on the store's file system. @throws STORE_UNUSABLE */
+  tempDir(): string;
 }
 
 /**
