@@ -6,7 +6,7 @@ import { createServer as createHttpServer, type IncomingMessage, type Server, ty
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { Access, type AccessMode } from "./access.js";
-import { answer, routeOf, scopesFor } from "./api.js";
+import { type ApiSettings, answer, routeOf, scopesFor } from "./api.js";
 import { RegistryContent } from "./content.js";
 import { type Fault, FaultPlan } from "./faults.js";
 import type { RecordedRequest } from "./recorded-request.js";
@@ -18,8 +18,8 @@ export interface TestRegistryOptions {
   readonly content?: RegistryContent;
   /** Serves TLS with this key and certificate (PEM). */
   readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer };
-  /** Makes the Location of uploads from a path with query. Default: absolute. */
-  readonly uploadLocation?: (path: string) => string;
+  /** Makes the Location of uploads from a path with query and the origin asked. Default: absolute. */
+  readonly uploadLocation?: (path: string, origin: string) => string;
   /** Whether cross-repository mounts are done. Default: true. */
   readonly mounts?: boolean;
 }
@@ -50,12 +50,7 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   const faults = new FaultPlan();
   const requests: RecordedRequest[] = [];
   let connections = 0;
-  let url = "";
-  const settings = {
-    uploadLocation: options.uploadLocation ?? ((path: string) => `${url}${path}`),
-    mounts: options.mounts ?? true,
-  };
-
+  const scheme = options.tls === undefined ? "http" : "https";
   async function serve(
     server: "registry" | "token",
     request: IncomingMessage,
@@ -114,6 +109,12 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
     }
     const route = routeOf(decodeURIComponent(target.pathname));
     if (route === undefined) return errorReply(404, "UNKNOWN", "no such endpoint");
+    // Where the client thinks we are.
+    const origin = `${scheme}://${headers.host ?? ""}`;
+    const settings: ApiSettings = {
+      uploadLocation: (location) => options.uploadLocation?.(location, origin) ?? origin + location,
+      mounts: options.mounts ?? true,
+    };
     const reply = answer(content, settings, route, { method, path: target.pathname, query, headers, body });
     return { ...reply, headers: { "docker-distribution-api-version": "registry/2.0", ...reply.headers } };
   }
@@ -139,7 +140,7 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   const tokenServer = access.needsTokenServer ? await listen("token") : undefined;
   const { port } = server.address() as AddressInfo;
   const host = `127.0.0.1:${port}`;
-  url = `${options.tls === undefined ? "http" : "https"}://${host}`;
+  const url = `${scheme}://${host}`;
   if (tokenServer !== undefined) access.realm = `http://127.0.0.1:${(tokenServer.address() as AddressInfo).port}/token`;
 
   const close = async (): Promise<void> => {
