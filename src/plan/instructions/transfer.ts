@@ -1,4 +1,5 @@
 /** COPY and ADD: where files come from and where they go. */
+import { posix } from "node:path";
 import type { AddInstruction, CopyInstruction, SourceContent, Word } from "../../dockerfile/ast.js";
 import { expandWord } from "../../dockerfile/expand.js";
 import { parseModeChange } from "../../tree/chmod.js";
@@ -46,7 +47,7 @@ export function planTransfer(scope: Scope, instruction: Transfer): void {
     ...fixed,
     createdBy: copyHistory(fixed, [
       ...sources.map(({ text }) => text),
-      ...contents.map(({ name }) => `<<${name}`),
+      ...contents.map(({ word }) => `<<${word}`),
       destination,
     ]),
     from: from === undefined ? { kind: "context" } : fileSourceOf(from),
@@ -71,18 +72,27 @@ function expandFlag(scope: Scope, word: Word | undefined): string | undefined {
 const MAX_CONTENT_LENGTH = 16 * 1024 * 1024;
 
 /** Variables in heredocs are replaced, and backslashes removed, but quotes stay. */
-function expandContent(scope: Scope, { name, content, expand: expands, span }: SourceContent): Heredoc {
-  if (!expands) return { name, content };
+function expandContent(scope: Scope, { name: word, content, expand: expands, span }: SourceContent): Heredoc {
+  // The word is the name of a file that stands alone, so it cannot be in a folder.
+  const path = posix.normalize(`/${word}`);
+  const name = path.slice(1);
+  if (name === "" || name.includes("/")) {
+    const hint = "Use a plain word after <<, and give the path as destination.";
+    throw planProblem(whereOf(scope, { span }), `open ${path}: no such file or directory`, hint);
+  }
+  if (!expands) return { word, name, content };
   const { context, draft } = scope;
   return at(whereOf(scope, { span }), () => {
     const options = { ignoreQuotes: true, maxLength: MAX_CONTENT_LENGTH };
     const { value } = expandWord(content, draft.env, options);
     context.budget.charge(value.length);
-    return { name, content: value };
+    return { word, name, content: value };
   });
 }
 
 interface Heredoc {
+  /** As written. */
+  readonly word: string;
   readonly name: string;
   readonly content: string;
 }
@@ -173,6 +183,7 @@ class SourceReader {
     if (instruction.kind === "COPY") {
       throw planProblem(where, "source can't be a URL for COPY", "Use ADD for URLs.");
     }
+    if (!URL.canParse(url)) throw planProblem(where, `invalid URL ${goQuote(url)}`);
     if (checksum !== undefined) {
       const problem = checksumProblem(checksum);
       if (problem !== undefined) {

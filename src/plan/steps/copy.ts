@@ -26,6 +26,7 @@ export type CopySource =
    * stop at that root; with `parents`, what follows the first `/./` is kept at the destination.
    */
   | { readonly kind: "path"; readonly pattern: string; readonly unpack: boolean }
+  /** A file written in the Dockerfile; `name` is one path component. */
   | { readonly kind: "inline"; readonly name: string; readonly content: string }
   | {
       readonly kind: "http";
