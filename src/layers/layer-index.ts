@@ -29,6 +29,26 @@ const IS_BEFORE_1970 = 0x20;
 const HAS_DIGEST = 0x40;
 const DIGEST_BYTES = 32;
 
+/** `entry` with its place. Field by field: a spread would take three times the memory, 60,000 times. */
+export function indexedEntry(entry: TarEntry, dataOffset: number, contentDigest?: Buffer): IndexedEntry {
+  return {
+    path: entry.path,
+    type: entry.type,
+    mode: entry.mode,
+    uid: entry.uid,
+    gid: entry.gid,
+    size: entry.size,
+    mtimeSeconds: entry.mtimeSeconds,
+    mtimeNanos: entry.mtimeNanos,
+    linkname: entry.linkname,
+    devMajor: entry.devMajor,
+    devMinor: entry.devMinor,
+    xattrs: entry.xattrs,
+    dataOffset,
+    contentDigest,
+  };
+}
+
 /** The index of `entries`, which are in tar order. Equal entries give equal bytes. */
 export function encodeLayerIndex(entries: readonly IndexedEntry[]): Buffer {
   const writer = new ByteRecordWriter();
@@ -103,7 +123,7 @@ export async function indexTar(
   const entries: IndexedEntry[] = [];
   const handler = {
     entry(entry: TarEntry, dataOffset: number): void {
-      entries.push({ ...entry, dataOffset, contentDigest: undefined });
+      entries.push(indexedEntry(entry, dataOffset));
     },
     raw(chunk: Uint8Array): void {
       tarHash.update(chunk);

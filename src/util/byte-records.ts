@@ -25,10 +25,12 @@ export class ByteRecordWriter {
 
   /** The length, then the bytes. */
   text(value: ByteString): void {
-    this.number(value.length);
-    this.#reserve(value.length);
-    this.#buffer.write(value, this.#length, value.length, "latin1");
-    this.#length += value.length;
+    const { length } = value;
+    this.number(length);
+    if (length === 0) return;
+    this.#reserve(length);
+    this.#buffer.write(value, this.#length, length, "latin1");
+    this.#length += length;
   }
 
   /** The bytes alone. */

@@ -47,7 +47,8 @@ interface PendingBlock {
 
 /** Part of the format: another size gives another blob (not another diffID). */
 export const SEAL_BLOCK_BYTES: number = 1024 * 1024;
-const DEFAULT_BLOCKS_IN_FLIGHT = 4;
+/** Node's pool has four threads; two more blocks keep them busy while this thread reads and hashes. */
+const DEFAULT_BLOCKS_IN_FLIGHT = 6;
 
 export class SealPipeline {
   /** Where the next bytes go; another one after each `advance`. */
