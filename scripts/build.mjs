@@ -22,7 +22,7 @@ const bundle = await rolldown({
   platform: "node",
   external: (id) => id.startsWith("node:") || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
   resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
-  transform: { define: { OCIBUILD_VERSION: JSON.stringify(manifest.version) } },
+  transform: { target: "node20", define: { OCIBUILD_VERSION: JSON.stringify(manifest.version) } },
 });
 await bundle.write({
   dir: `${root}/dist`,

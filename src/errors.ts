@@ -49,6 +49,7 @@ export interface ErrorDetails {
   CONTEXT_NOT_FOUND: { readonly path: string };
   CONTEXT_INVALID: { readonly path: string };
   CONTEXT_UNREADABLE: { readonly path: string };
+  CONTEXT_FETCH: { readonly url: string; readonly status?: number };
   CONTEXT_CHANGED: { readonly path: string };
   CONTEXT_UNSUPPORTED_FILE: { readonly path: string; readonly type: string };
   CONTEXT_IGNORE_INVALID: { readonly file: string; readonly line: number; readonly pattern: string };

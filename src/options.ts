@@ -2,10 +2,10 @@
  * What `build()` takes. Everything has a default but the context; nothing is read from the environment except what is
  * said here. Shapes are checked in `options-schema.ts`, which only callers that may be wrong (users' code) go through.
  */
+import type { Readable } from "node:stream";
 import type { ContextSource } from "./context/context-source.js";
 import type { OnEvent } from "./events.js";
-import type { Compression } from "./compression/compression.js";
-import type { RegistryHostOptions } from "./registry/hosts.js";
+import type { Compression } from "./layers/seal/compression.js";
 import type { OutputSpec } from "./output/parse-output-spec.js";
 
 /** A named context: `--build-context NAME=…`. */
@@ -19,8 +19,8 @@ export interface BuildOptions {
   /** A folder's path, or one of `dir()`, `memory()`, `tar()`. */
   readonly context: string | ContextSource;
   /**
-   * Path of the Dockerfile, `Dockerfile` in the context unless given: of a folder's context relative to `cwd` when it
-   * exists there, else to the context.
+   * Path of the Dockerfile, or `-` for standard input; `Dockerfile` in the context unless given. For a folder relative to
+   * `cwd`, for other contexts a path in the context.
    */
   readonly file?: string;
   /** The Dockerfile's text itself, instead of `file`. */
@@ -40,7 +40,7 @@ export interface BuildOptions {
   readonly outputs?: readonly (string | OutputSpec)[];
   /** Push to the registries of `tags`. */
   readonly push?: boolean;
-  /** Neither look up steps in the cache nor `false`; or only for the named stages. */
+  /** Take no result of an earlier build: for all stages, or for those named. */
   readonly noCache?: boolean | readonly string[];
   /** Ask the registry for base images even when the store knows them. */
   readonly pull?: boolean;
@@ -52,11 +52,18 @@ export interface BuildOptions {
   readonly sourceDateEpoch?: number;
   /** Folder of the store; `$OCIBUILD_ROOT` or `$XDG_DATA_HOME/ocibuild` unless given. */
   readonly root?: string;
-  readonly registries?: RegistryHostOptions;
+  /** `HOST=URL`: where images of a registry are looked for first. */
+  readonly registryMirrors?: readonly string[];
+  /** `HOST[:PORT]`: plain HTTP is allowed, certificates are not checked. */
+  readonly insecureRegistries?: readonly string[];
   /** Folder of docker's `config.json` with credentials; `$DOCKER_CONFIG` or `~/.docker` unless given. */
   readonly dockerConfigDir?: string;
   /** What relative paths are relative to; the process's folder unless given. */
   readonly cwd?: string;
+  /** Where a context or Dockerfile `-` is read from; the process's unless given. */
+  readonly stdin?: Readable;
+  /** Where an output `-` goes; the process's unless given. */
+  readonly stdout?: NodeJS.WritableStream;
   readonly onEvent?: OnEvent;
   readonly signal?: AbortSignal;
 }

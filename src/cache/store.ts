@@ -92,6 +92,14 @@ export async function openStore(root: string, options: StoreOptions = {}): Promi
     steps: new StepCache(join(root, "steps", "v1"), folders),
     stats: new StatCacheFiles(join(root, "stat", "v1"), folders),
     createFile: () => PendingFile.create(tmp),
+    tempDir: () => {
+      try {
+        mkdirSync(tmp, { recursive: true, mode: 0o700 });
+      } catch (error) {
+        throw storeError(error, "create", tmp);
+      }
+      return tmp;
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 /** Archives that ADD unpacks: told apart from other files by their bytes, uncompressed once to a temporary file. */
+
+import { detectArchive } from "../context/spool-archive.js";
 import { isOcibuildError } from "../errors.js";
-import { decompress, sniffCompression } from "../compression/decompress.js";
 import { TarReader } from "../tar/reader.js";
 import type { ContentReader } from "../tree/file-tree.js";
 import type { OpenEntry } from "./apply-layer.js";
@@ -8,6 +9,7 @@ import { fileReader } from "./fetched-file.js";
 import type { FileContent } from "./fs-node.js";
 import type { IndexedEntry } from "./layer-index.js";
 import type { RunContext } from "./run-context.js";
+import { decompress } from "./seal/decompress.js";
 
 export interface ArchiveFiles {
   /** In the order of the archive. */
@@ -24,16 +26,17 @@ const CHUNK_BYTES = 256 * 1024;
  */
 export async function readArchive(run: RunContext, content: FileContent): Promise<ArchiveFiles | undefined> {
   const entries: IndexedEntry[] = [];
-  const reader = new TarReader(
-    { entry: (entry, dataOffset) => entries.push({ ...entry, dataOffset, contentDigest: undefined }) },
-    { escapingNames: "clamp" },
-  );
+  const reader = new TarReader({
+    entry: (entry, dataOffset) => entries.push({ ...entry, dataOffset, contentDigest: undefined }),
+  });
   const file = run.createTemporary();
   try {
     const chunks = contentChunks(content.open());
     const first = await chunks.next();
     if (first.done) return undefined;
-    const kind = sniffCompression(first.value);
+    const format = detectArchive(first.value);
+    if (format === undefined) return undefined;
+    const kind = format === "tar" ? "uncompressed" : format;
     for await (const bytes of decompress(prepend(first.value, chunks), kind, { signal: run.signal })) {
       file.write(bytes);
       reader.write(bytes);

@@ -1,7 +1,8 @@
 /** `FROM name` where a named context holds files: they are the one layer of the base. */
+
+import { runCopyStep } from "./copy-step.js";
 import type { RunContext } from "./run-context.js";
 import type { StageResult } from "./run-stage.js";
-import { runCopyStep } from "./copy-step.js";
 
 /** The base that the named context `name` makes: no config, no history line of its own, as in BuildKit. */
 export async function contextLayer(run: RunContext, name: string): Promise<StageResult> {

@@ -184,7 +184,9 @@ class HttpInput implements CopyInput {
 function fileNameOf(url: string): string {
   const { pathname } = new URL(url);
   const name = decodeURIComponentSafely(pathname.replace(/\/+$/, "").split("/").at(-1) ?? "");
-  return name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\0") ? "__unnamed__" : name;
+  return name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\0")
+    ? "__unnamed__"
+    : name;
 }
 
 function decodeURIComponentSafely(text: string): string {

@@ -12,7 +12,7 @@ import { FsEdit } from "./fs-edit.js";
 import { ownerIn } from "./owner-in.js";
 import type { RunContext } from "./run-context.js";
 import { type SealEditOptions, sealEdit } from "./seal-edit.js";
-import { sourceFiles, type StageLayers } from "./stage-files.js";
+import { type StageLayers, sourceFiles } from "./stage-files.js";
 import { type StepLayer, stepLayer } from "./step-layer.js";
 import { unpackArchive } from "./unpack-archive.js";
 

@@ -54,7 +54,12 @@ export interface Destination {
  * Copies `selection` to `destination`.
  * @throws LAYER_COPY when a directory is in the way of a file or the other way round
  */
-export function copySelection(edit: FsEdit, selection: Selection, destination: Destination, options: CopyOptions): void {
+export function copySelection(
+  edit: FsEdit,
+  selection: Selection,
+  destination: Destination,
+  options: CopyOptions,
+): void {
   makeDirectories(edit, destination.isDirectory ? destination.path : parentPath(destination.path), options);
   let target = resolveInTree(edit, destination.path);
   const root = selection.nodes[0]!;
@@ -99,10 +104,14 @@ function copyDirectory(edit: FsEdit, path: ByteString, selected: SelectedNode, o
   if (existing === undefined) {
     edit.putDirectory(path, applied(selected.node, options));
   } else if (existing.type !== "dir") {
-    throw new OcibuildError("LAYER_COPY", `cannot copy to non-directory: "/${textOf(path)}" is a ${existing.type} in the image`, {
-      details: { path: textOf(path) },
-      hint: "copy to another path, or remove it in an earlier step",
-    });
+    throw new OcibuildError(
+      "LAYER_COPY",
+      `cannot copy to non-directory: "/${textOf(path)}" is a ${existing.type} in the image`,
+      {
+        details: { path: textOf(path) },
+        hint: "copy to another path, or remove it in an earlier step",
+      },
+    );
   } else if (selected.relative === "") {
     // The destination itself keeps its owner and mode; only its time follows the source.
     edit.putDirectory(path, {

@@ -14,7 +14,7 @@ export function fetchedFileContent(file: FetchedFile): FileContent {
 }
 
 /** Reads a file of our own from `start` on, at most `length` bytes. */
-export function fileReader(path: string, start = 0, length = Number.POSITIVE_INFINITY): ContentReader {
+export function fileReader(path: string, start: number = 0, length: number = Number.POSITIVE_INFINITY): ContentReader {
   const file = openSync(path, "r");
   let position = start;
   const end = start + length;

@@ -42,44 +42,59 @@ export function* layerEntriesOf(edit: FsEdit, clampTime: ClampTime): Generator<L
     const inner = entriesIn(path, lower, node);
     const first = inner.next();
     if (lower !== undefined && first.done && (!node.changed || sameMeta(lower, node))) return;
-    yield { entry: entryOf(path, node), open: undefined, onContentDigest: undefined };
+    yield { entry: nodeEntry(path, node, timeOf(node)), open: undefined, onContentDigest: undefined };
     if (first.done) return;
     yield first.value;
     yield* inner;
   }
 
   function leaf(path: ByteString, node: FsNode): LayerEntry {
-    const target = linked.get(node);
-    if (target !== undefined) {
-      const entry: TarEntry = { ...entryOf(path, node), type: "hardlink", size: 0, linkname: target, xattrs: undefined };
-      return { entry, open: undefined, onContentDigest: undefined };
-    }
-    linked.set(node, path);
-    const { content } = node;
-    return {
-      entry: entryOf(path, node),
-      open: content === undefined ? undefined : () => content.open(),
-      onContentDigest: content === undefined ? undefined : (sha256) => content.rememberDigest(sha256),
-    };
+    return leafEntry(path, node, linked, timeOf(node));
   }
 
-  function entryOf(path: ByteString, node: FsNode): TarEntry {
-    const { meta } = node;
-    return {
-      path,
-      type: meta.type as Exclude<typeof meta.type, "socket">,
-      mode: meta.mode,
-      uid: meta.uid,
-      gid: meta.gid,
-      size: meta.size,
-      mtimeSeconds: node.changed ? clampTime(meta.mtimeSeconds) : meta.mtimeSeconds,
-      mtimeNanos: 0,
-      linkname: meta.linkname,
-      devMajor: meta.devMajor,
-      devMinor: meta.devMinor,
-      xattrs: keptXattrs(meta.xattrs),
-    };
+  function timeOf(node: FsNode): number {
+    return node.changed ? clampTime(node.meta.mtimeSeconds) : node.meta.mtimeSeconds;
   }
+}
+
+/** The entry of a node that is no directory: a hard link when `linked` knows another path of it, which it learns. */
+export function leafEntry(
+  path: ByteString,
+  node: FsNode,
+  linked: Map<FsNode, ByteString>,
+  mtimeSeconds: number,
+): LayerEntry {
+  const entry = nodeEntry(path, node, mtimeSeconds);
+  const target = linked.get(node);
+  if (target !== undefined) {
+    const link: TarEntry = { ...entry, type: "hardlink", size: 0, linkname: target, xattrs: undefined };
+    return { entry: link, open: undefined, onContentDigest: undefined };
+  }
+  linked.set(node, path);
+  const { content } = node;
+  return {
+    entry,
+    open: content === undefined ? undefined : () => content.open(),
+    onContentDigest: content === undefined ? undefined : (sha256) => content.rememberDigest(sha256),
+  };
+}
+
+/** The metadata of a node as a tar entry. */
+export function nodeEntry(path: ByteString, { meta }: FsNode, mtimeSeconds: number): TarEntry {
+  return {
+    path,
+    type: meta.type as Exclude<typeof meta.type, "socket">,
+    mode: meta.mode,
+    uid: meta.uid,
+    gid: meta.gid,
+    size: meta.size,
+    mtimeSeconds,
+    mtimeNanos: 0,
+    linkname: meta.linkname,
+    devMajor: meta.devMajor,
+    devMinor: meta.devMinor,
+    xattrs: keptXattrs(meta.xattrs),
+  };
 }
 
 /** Of all extended attributes only file capabilities go into layers, as with BuildKit: the others are the host's business. */
@@ -108,14 +123,25 @@ function whiteout(path: ByteString): LayerEntry {
 
 /** A file so named would delete another one in every engine that unpacks the layer. */
 function reservedName(path: ByteString): OcibuildError<"LAYER_INVALID"> {
-  return new OcibuildError("LAYER_INVALID", `"/${textOf(path)}" cannot be in a layer: names that start with ".wh." mark deletions`, {
-    details: { path: textOf(path) },
-    hint: "rename the file, or exclude it with --exclude or .dockerignore",
-  });
+  return new OcibuildError(
+    "LAYER_INVALID",
+    `"/${textOf(path)}" cannot be in a layer: names that start with ".wh." mark deletions`,
+    {
+      details: { path: textOf(path) },
+      hint: "rename the file, or exclude it with --exclude or .dockerignore",
+    },
+  );
 }
 
 function sameMeta(a: FsNode, b: FsNode): boolean {
   const x = a.meta;
   const y = b.meta;
-  return x.mode === y.mode && x.uid === y.uid && x.gid === y.gid && x.mtimeSeconds === y.mtimeSeconds && !x.xattrs && !y.xattrs;
+  return (
+    x.mode === y.mode &&
+    x.uid === y.uid &&
+    x.gid === y.gid &&
+    x.mtimeSeconds === y.mtimeSeconds &&
+    !x.xattrs &&
+    !y.xattrs
+  );
 }

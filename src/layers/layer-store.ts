@@ -11,7 +11,7 @@ import type { Descriptor, Layer } from "../oci/types.js";
 import type { ContentReader } from "../tree/file-tree.js";
 import { applyLayer } from "./apply-layer.js";
 import type { FileContent } from "./fs-node.js";
-import { emptyTree, FsTree } from "./fs-tree.js";
+import { emptyTree, type FsTree } from "./fs-tree.js";
 import { decodeLayerIndex, encodeLayerIndex, type IndexedEntry, indexTar } from "./layer-index.js";
 import { decompress } from "./seal/decompress.js";
 
@@ -95,7 +95,10 @@ export class LayerStore implements Disposable {
     if ((await this.#store.layers.verifiedTar(diffId, options)) !== undefined) return;
     const file = this.#store.layers.createTar();
     try {
-      const indexed = await indexTar(tee(this.#tarChunks(diffId, options), (chunk) => file.write(chunk)), options);
+      const indexed = await indexTar(
+        tee(this.#tarChunks(diffId, options), (chunk) => file.write(chunk)),
+        options,
+      );
       assertDiffId(diffId, indexed.diffId);
       this.addIndex(diffId, indexed.entries);
       await this.#store.layers.publishTar(file, diffId);
@@ -192,7 +195,10 @@ function assertDiffId(expected: DiffId, actual: DiffId): void {
   throw new OcibuildError(
     "LAYER_DIFF_ID_MISMATCH",
     `layer expected diffID "${expected}" as its image config says but got "${actual}"`,
-    { details: { expected, actual }, hint: "the image is damaged or was made by a broken tool: pull or build it again" },
+    {
+      details: { expected, actual },
+      hint: "the image is damaged or was made by a broken tool: pull or build it again",
+    },
   );
 }
 

@@ -57,10 +57,14 @@ function parseId(text: string): number | undefined {
 /** The fields of the line for `name` in a passwd-like file of `tree`; `undefined` when there is no file or no line. */
 function lookUp(tree: FileTree | undefined, file: string, name: string, owner: string): string[] | undefined {
   if (tree === undefined) {
-    throw new OcibuildError("LAYER_UNKNOWN_USER", `invalid user index: -1: "${owner}" needs an image to look up the name in`, {
-      details: { name: owner },
-      hint: "there is no /etc/passwd in scratch, and --link does not look at the base image: use numeric ids",
-    });
+    throw new OcibuildError(
+      "LAYER_UNKNOWN_USER",
+      `invalid user index: -1: "${owner}" needs an image to look up the name in`,
+      {
+        details: { name: owner },
+        hint: "there is no /etc/passwd in scratch, and --link does not look at the base image: use numeric ids",
+      },
+    );
   }
   const text = readSmallFile(tree, bytesOf(file));
   for (const line of text?.split("\n") ?? []) {

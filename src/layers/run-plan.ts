@@ -65,7 +65,7 @@ function stagesInResult(plan: BuildPlan): ReadonlySet<StageId> {
     let id: StageId | undefined = target.stage;
     while (id !== undefined) {
       found.add(id);
-      const base = byId.get(id)?.base;
+      const base: PlannedStage["base"] | undefined = byId.get(id)?.base;
       id = base?.kind === "stage" ? base.stage : undefined;
     }
   }

@@ -1,6 +1,7 @@
 /** Writes what an edit changed as a layer into the store: compressed when an output will want it so, else as a tar. */
-import { layerMediaType } from "../oci/media-types.js";
+
 import type { DiffId } from "../oci/digest.js";
+import { layerMediaType } from "../oci/media-types.js";
 import type { FsEdit } from "./fs-edit.js";
 import { layerEntriesOf } from "./layer-entries.js";
 import type { LayerEntry } from "./layer-entry.js";
@@ -25,9 +26,12 @@ export async function sealEdit(run: RunContext, edit: FsEdit, options: SealEditO
   const file = compression === undefined ? store.layers.createTar() : store.blobs.create();
   const index: IndexedEntry[] = [];
   try {
-    const entries = withDigests(layerEntriesOf(edit, (seconds) => entryTime(times, seconds)), index);
+    const entries = withDigests(
+      layerEntriesOf(edit, (seconds) => entryTime(times, seconds)),
+      index,
+    );
     const sealed = await writeLayer(entries, {
-      compression: compression ?? { kind: "none" },
+      compression: compression ?? { kind: "uncompressed" },
       ...(compression === undefined ? { tarSink: file } : { blobSink: file }),
       onEntry: (entry, dataOffset) => index.push({ ...entry, dataOffset, contentDigest: undefined }),
       onProgress: options.onProgress,
@@ -38,7 +42,7 @@ export async function sealEdit(run: RunContext, edit: FsEdit, options: SealEditO
     } else {
       const { digest, sizeBytes: size } = sealed.blob;
       await store.blobs.publish(file, digest);
-      const mediaType = layerMediaType({ family: "oci", compression: compression.kind });
+      const mediaType = layerMediaType({ family: "oci", compression: compression.kind, foreign: false });
       store.layers.rememberCompressed(sealed.diffId, compressionSpec(compression), { mediaType, digest, size });
     }
     run.layers.addIndex(sealed.diffId, index);

@@ -18,7 +18,11 @@ export async function sourceFiles(run: RunContext, source: FileSource, stageLaye
   switch (source.kind) {
     case "context":
     case "named-context":
-      return { kind: "context", name: source.kind === "context" ? "" : source.name, tree: () => run.contextTree(source) };
+      return {
+        kind: "context",
+        name: source.kind === "context" ? "" : source.name,
+        tree: () => run.contextTree(source),
+      };
     case "scratch":
       return { kind: "layers", diffIds: [], tree: async () => emptyTree("the empty image") };
     case "stage": {

@@ -52,7 +52,12 @@ export async function stepLayer(run: RunContext, work: StepWork): Promise<StepLa
   return layer;
 }
 
-async function findOrMake(run: RunContext, work: StepWork, shape: StepShape, parent: string | null): Promise<StepLayer> {
+async function findOrMake(
+  run: RunContext,
+  work: StepWork,
+  shape: StepShape,
+  parent: string | null,
+): Promise<StepLayer> {
   const { steps } = run.store;
   if (work.mayReuse && steps.hasShape(shapeKey(shape))) {
     const record = steps.get({ ...shape, parent, inputs: await work.inputs() });

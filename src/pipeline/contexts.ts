@@ -1,0 +1,117 @@
+/** The build contexts of one build: opened once, with what the store remembers of their files. */
+import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Readable } from "node:stream";
+import { contextId } from "../cache/key.js";
+import type { Store } from "../cache/store.js";
+import { type ContextSource, dir, parseContextSource } from "../context/context-source.js";
+import { type OpenedContext, openContext } from "../context/open-context.js";
+import { openStatCache, type StatCache } from "../context/stat-cache.js";
+import type { FileSource } from "../plan/file-source.js";
+import type { NamedContext } from "../plan/named-contexts.js";
+import type { FileTree } from "../tree/file-tree.js";
+
+export interface ContextsOptions {
+  readonly store: Store;
+  readonly cwd: string;
+  readonly stdin: Readable | undefined;
+  /** When the build began, milliseconds since 1970. */
+  readonly startedMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface MainContextOptions {
+  readonly context: string | ContextSource;
+  readonly file: string | undefined;
+  readonly dockerfile: string | undefined;
+}
+
+export class Contexts implements AsyncDisposable {
+  readonly #options: ContextsOptions;
+  readonly #statCaches = new Map<string, StatCache>();
+  readonly #opened: OpenedContext[] = [];
+  readonly #named = new Map<string, ContextSource>();
+  readonly #trees = new Map<string, Promise<FileTree>>();
+
+  constructor(options: ContextsOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the context that COPY without `--from` reads. @throws CONTEXT_…, DOCKERFILE_… */
+  async openMain(main: MainContextOptions): Promise<OpenedContext> {
+    const source = typeof main.context === "string" ? parseContextSource(main.context) : main.context;
+    return this.#open(source, { file: main.file, dockerfile: main.dockerfile });
+  }
+
+  /** Makes a named context known and tells the plan what it is; files are opened when a step reads them. */
+  addNamed(name: string, value: string | ContextSource): NamedContext {
+    if (typeof value === "string") {
+      const image = /^docker-image:\/\/(.+)$/s.exec(value)?.[1];
+      if (image !== undefined) return { kind: "image", reference: image };
+      if (value.startsWith("oci-layout://")) {
+        const path = resolve(this.#options.cwd, value.slice("oci-layout://".length));
+        return { kind: "layout", reference: `oci-layout://${path}` };
+      }
+    }
+    this.#named.set(name, typeof value === "string" ? parseContextSource(value) : value);
+    return { kind: "files" };
+  }
+
+  /** The tree of a source; `main` is the tree of the main context. */
+  tree(source: FileSource & { readonly kind: "context" | "named-context" }, main: FileTree): Promise<FileTree> {
+    if (source.kind === "context") return Promise.resolve(main);
+    let tree = this.#trees.get(source.name);
+    if (tree === undefined) {
+      const named = this.#named.get(source.name) ?? dir(source.name);
+      // A named context has no Dockerfile; an empty one keeps it from being looked for.
+      tree = this.#open(named, { file: undefined, dockerfile: "" }).then((opened) => opened.tree);
+      this.#trees.set(source.name, tree);
+    }
+    return tree;
+  }
+
+  /** Keeps what was learnt of the files for the next build. */
+  saveStats(): void {
+    for (const [id, cache] of this.#statCaches) {
+      const bytes = cache.encode();
+      if (bytes !== undefined) this.#options.store.stats.save(id, bytes);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const opened of this.#opened) await opened.close();
+  }
+
+  async #open(
+    source: ContextSource,
+    dockerfile: { readonly file: string | undefined; readonly dockerfile: string | undefined },
+  ): Promise<OpenedContext> {
+    const { store, cwd, stdin, signal } = this.#options;
+    const opened = await openContext(source, {
+      ...dockerfile,
+      cwd,
+      stdin,
+      signal,
+      tempDir: store.tempDir(),
+      statCache: source.kind === "dir" ? this.#statCache(resolve(cwd, source.path)) : undefined,
+    });
+    this.#opened.push(opened);
+    return opened;
+  }
+
+  #statCache(path: string): StatCache | undefined {
+    let id: string;
+    try {
+      id = contextId(realpathSync(path));
+    } catch {
+      // Opening it will say what is wrong.
+      return undefined;
+    }
+    let cache = this.#statCaches.get(id);
+    if (cache === undefined) {
+      cache = openStatCache(this.#options.store.stats.load(id), this.#options.startedMs);
+      this.#statCaches.set(id, cache);
+    }
+    return cache;
+  }
+}

@@ -1,0 +1,197 @@
+/** `--output` values → exporters, each with the form in which it wants the image. */
+import { resolve } from "node:path";
+import type { Store } from "../cache/store.js";
+import { OcibuildError } from "../errors.js";
+import { type Compression, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL } from "../layers/seal/compression.js";
+import { parseReference, type Reference } from "../oci/reference.js";
+import type { Exporter } from "../output/exporter.js";
+import type { Destination } from "../output/output-file.js";
+import { type ImageAttributes, type OutputSpec, parseOutputSpec } from "../output/parse-output-spec.js";
+import type { RegistryClient } from "../registry/client.js";
+import type { ImageForm } from "./assemble.js";
+
+export interface ExporterOptions {
+  readonly outputs: readonly (string | OutputSpec)[];
+  readonly tags: readonly string[];
+  readonly push: boolean;
+  readonly compression: Compression;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly stdout: NodeJS.WritableStream;
+  readonly store: Store;
+  readonly client: () => Promise<RegistryClient>;
+}
+
+/** One output of a build. */
+export interface PlannedOutput {
+  readonly spec: OutputSpec;
+  /** Full names that the image gets there. */
+  readonly names: readonly Reference[];
+  readonly form: ImageForm;
+  /** Whether the output reads every layer's blob, so that fetching them side by side pays. */
+  readonly readsBlobs: boolean;
+  /** Whether the output reads the flattened root file system. */
+  readonly readsRootfs: boolean;
+  create(): Promise<Exporter | undefined>;
+}
+
+/** Decides the outputs before anything is built. @throws OPTIONS_…, OUTPUT_INVALID, REFERENCE_INVALID */
+export function planOutputs(options: ExporterOptions): readonly PlannedOutput[] {
+  const specs = options.outputs.map((output) => (typeof output === "string" ? parseOutputSpec(output) : output));
+  if (options.push) specs.push(imageSpec(true));
+  if (specs.length === 0) specs.push(imageSpec(false));
+  const tags = options.tags.map(parseTag);
+  const toStdout = specs.filter((spec) => "dest" in spec && spec.dest === "-");
+  if (toStdout.length > 1) {
+    throw new OcibuildError("OPTIONS_INVALID", "only one output can go to standard output", {
+      details: { option: "output" },
+    });
+  }
+  return specs.map((spec) => plannedOutput(spec, tags, options));
+}
+
+function plannedOutput(spec: OutputSpec, tags: readonly Reference[], options: ExporterOptions): PlannedOutput {
+  const attributes = "image" in spec ? spec.image : undefined;
+  const names = attributes !== undefined && attributes.names.length > 0 ? attributes.names.map(parseTag) : tags;
+  if (spec.type === "image" && spec.push && names.length === 0) {
+    throw new OcibuildError("OPTIONS_INVALID", "a push needs a name, but there is none", {
+      details: { option: "push" },
+      hint: "Add --tag HOST/NAME:TAG, or name= to the output.",
+    });
+  }
+  const readsBlobs = spec.type === "oci" || spec.type === "docker" || (spec.type === "image" && !spec.push);
+  const readsRootfs = spec.type === "local" || spec.type === "tar";
+  return {
+    spec,
+    names,
+    form: formOf(attributes, options),
+    readsBlobs,
+    readsRootfs,
+    create: () => create(spec, options),
+  };
+}
+
+function imageSpec(push: boolean): OutputSpec {
+  return { type: "image", push, pushByDigest: false, insecure: false, image: { names: [], annotations: [] } };
+}
+
+function parseTag(text: string): Reference {
+  const reference = parseReference(text);
+  if (reference.digest === undefined) return reference;
+  throw new OcibuildError("REFERENCE_INVALID", `tag "${text}" expected a name but got a digest`, {
+    details: { reference: text },
+    hint: "The digest of an image is what comes out of a build.",
+  });
+}
+
+function formOf(attributes: ImageAttributes | undefined, options: ExporterOptions): ImageForm {
+  const annotations = new Map<string, string>();
+  const indexAnnotations = new Map<string, string>();
+  for (const [key, value] of Object.entries(options.annotations)) {
+    const [, scopes, name] = /^(?:([a-z,-]+):)?(.*)$/s.exec(key)!;
+    for (const scope of (scopes ?? "manifest").split(",")) annotationsOf(scope).set(name!, value);
+  }
+  for (const { scope, platform, key, value } of attributes?.annotations ?? []) {
+    if (platform !== undefined) throw unsupportedAnnotation(`annotation[${platform.os}/${platform.architecture}]`);
+    annotationsOf(scope).set(key, value);
+  }
+  const form: ImageForm = {
+    mediaTypes: attributes?.ociMediaTypes === false ? "docker" : "oci",
+    compression: compressionOf(attributes, options.compression),
+    forceCompression: attributes?.forceCompression ?? false,
+    annotations,
+    indexAnnotations,
+  };
+  if (form.mediaTypes === "docker" && annotations.size + indexAnnotations.size > 0) {
+    throw new OcibuildError("OPTIONS_INVALID", "Docker's media types have no annotations", {
+      details: { option: "annotation" },
+      hint: "Leave oci-mediatypes=false out.",
+    });
+  }
+  return form;
+
+  function annotationsOf(scope: string): Map<string, string> {
+    if (scope === "manifest") return annotations;
+    if (scope === "index") return indexAnnotations;
+    throw unsupportedAnnotation(`annotation-${scope}`);
+  }
+}
+
+function unsupportedAnnotation(option: string): OcibuildError<"OPTIONS_UNSUPPORTED"> {
+  return new OcibuildError("OPTIONS_UNSUPPORTED", `"${option}" is not supported`, {
+    details: { option },
+    hint: 'Annotations can be put on the manifest or, with "index:", on the index.',
+  });
+}
+
+function compressionOf(attributes: ImageAttributes | undefined, fallback: Compression): Compression {
+  const kind = attributes?.compression ?? fallback.kind;
+  if (kind === "uncompressed") return { kind };
+  const same = fallback.kind === kind ? fallback.level : undefined;
+  const level = attributes?.compressionLevel ?? same ?? (kind === "gzip" ? DEFAULT_GZIP_LEVEL : DEFAULT_ZSTD_LEVEL);
+  return { kind, level };
+}
+
+async function create(spec: OutputSpec, options: ExporterOptions): Promise<Exporter | undefined> {
+  switch (spec.type) {
+    case "oci": {
+      if (!spec.tar) {
+        if (spec.dest === undefined || spec.dest === "-") throw needsDest("type=oci,tar=false", "a folder");
+        const { ociLayout } = await import("../output/oci-layout.js");
+        return ociLayout(resolve(options.cwd, spec.dest));
+      }
+      const { ociArchive } = await import("../output/oci-archive.js");
+      return ociArchive(destination(spec.dest, "type=oci", options));
+    }
+    case "docker": {
+      const { dockerArchive } = await import("../output/docker-archive.js");
+      return dockerArchive(destination(spec.dest, "type=docker", options));
+    }
+    case "image": {
+      if (!spec.push) {
+        const { localStore } = await import("../output/local-store.js");
+        return localStore(options.store);
+      }
+      if (spec.insecure) {
+        throw new OcibuildError("OPTIONS_UNSUPPORTED", '"registry.insecure=true" is not supported', {
+          details: { option: "output registry.insecure" },
+          hint: "Name the host with --insecure-registry HOST.",
+        });
+      }
+      const { registryExporter } = await import("../output/registry.js");
+      const { registryPusher } = await import("../registry/push.js");
+      return registryExporter(registryPusher(await options.client()), { byDigest: spec.pushByDigest });
+    }
+    case "local": {
+      const { rootfsFolder } = await import("../output/rootfs-folder.js");
+      return rootfsFolder(resolve(options.cwd, spec.dest), rootfsOptions(spec));
+    }
+    case "tar": {
+      const { rootfsTar } = await import("../output/rootfs-tar.js");
+      return rootfsTar(destination(spec.dest, "type=tar", options), rootfsOptions(spec));
+    }
+    case "cacheonly":
+      return undefined;
+    default:
+      return spec satisfies never;
+  }
+}
+
+function rootfsOptions(spec: OutputSpec & { readonly type: "local" | "tar" }): object {
+  return {
+    ...(spec.platformSplit === undefined ? {} : { platformSplit: spec.platformSplit }),
+    ...(spec.sourceDateEpoch === undefined ? {} : { epochSeconds: spec.sourceDateEpoch }),
+  };
+}
+
+function destination(dest: string | undefined, output: string, options: ExporterOptions): Destination {
+  if (dest === undefined || dest === "") throw needsDest(output, "a file");
+  return dest === "-" ? { stream: options.stdout, name: "standard output" } : { path: resolve(options.cwd, dest) };
+}
+
+function needsDest(output: string, what: string): OcibuildError<"OPTIONS_INVALID"> {
+  return new OcibuildError("OPTIONS_INVALID", `"--output ${output}" expected dest to be ${what} but got none`, {
+    details: { option: "output" },
+    hint: "Add dest=PATH, or dest=- for standard output.",
+  });
+}

@@ -1,0 +1,212 @@
+/**
+ * Where base images come from: the store, an OCI layout, a registry. What a tag meant is remembered, so that a build
+ * asks a registry only for what it has not seen, or when it is told to (`pull`).
+ */
+import { FetchingReader, type FetchWatcher } from "../cache/fetching-reader.js";
+import type { StepKeyParts } from "../cache/key.js";
+import { openLayout } from "../cache/oci-layout.js";
+import { readSmallFile } from "../cache/sealed-file.js";
+import type { Store } from "../cache/store.js";
+import { isOcibuildError, OcibuildError } from "../errors.js";
+import type { OnEvent, TaskInfo } from "../events.js";
+import type { Abortable, BlobReader } from "../oci/blobs.js";
+import { type Digest, digestOf } from "../oci/digest.js";
+import { formatPlatform } from "../oci/platform.js";
+import { readImage } from "../oci/read-image.js";
+import { formatReference, parseReference, type Reference } from "../oci/reference.js";
+import type { ImageResolver } from "../oci/resolver.js";
+import type { Descriptor, Image, Platform } from "../oci/types.js";
+import type { RegistryClient } from "../registry/client.js";
+import type { DocumentCache } from "../registry/resolver.js";
+import { MAX_DOCUMENT_BYTES } from "../util/strict-json.js";
+
+export interface ImageSourcesOptions {
+  readonly store: Store;
+  /** Made when a registry is first needed. */
+  readonly client: () => Promise<RegistryClient>;
+  /** Ask the registry also for what the store knows. */
+  readonly pull: boolean;
+  readonly onEvent: OnEvent;
+  readonly nowMs: () => number;
+}
+
+export class ImageSources implements ImageResolver {
+  readonly #options: ImageSourcesOptions;
+  readonly #underWay = new Map<Digest, Promise<void>>();
+  readonly #readers = new Map<Image, FetchingReader>();
+  readonly #origins = new Map<Digest, Reference>();
+
+  constructor(options: ImageSourcesOptions) {
+    this.#options = options;
+  }
+
+  /** Reads the layers of an image that this resolved. */
+  blobsOf(image: Image): FetchingReader {
+    const reader = this.#readers.get(image);
+    if (reader === undefined) throw new Error("the image was resolved by somebody else");
+    return reader;
+  }
+
+  /** Images resolved so far. */
+  get images(): Iterable<Image> {
+    return this.#readers.keys();
+  }
+
+  /** Repositories that blobs came from: a push to the same registry can mount them. */
+  get origins(): ReadonlyMap<Digest, Reference> {
+    return this.#origins;
+  }
+
+  async resolve(reference: string, platform: Platform, options: Abortable = {}): Promise<Image> {
+    const { onEvent, nowMs } = this.#options;
+    const shown = formatPlatform(platform);
+    const task: TaskInfo = {
+      id: `resolve ${shown} ${reference}`,
+      kind: "resolve",
+      name: `resolve image ${reference}`,
+      platform: shown,
+    };
+    onEvent({ type: "task-started", task, timeMs: nowMs() });
+    try {
+      const { image, isKnown } = await this.#find(reference, platform, options);
+      const outcome = isKnown ? "cached" : "done";
+      const detail = image.descriptor.digest;
+      onEvent({ type: "task-finished", id: task.id, outcome, timeMs: nowMs(), detail });
+      return image;
+    } catch (error) {
+      onEvent({ type: "task-finished", id: task.id, outcome: "failed", timeMs: nowMs() });
+      throw error;
+    }
+  }
+
+  async #find(
+    reference: string,
+    platform: Platform,
+    options: Abortable,
+  ): Promise<{ readonly image: Image; readonly isKnown: boolean }> {
+    if (reference.startsWith(LAYOUT_SCHEME)) {
+      return { image: await this.#fromLayout(reference, platform, options), isKnown: false };
+    }
+    const known = this.#options.pull ? undefined : await this.#fromStore(reference, platform, options);
+    if (known !== undefined) return { image: known, isKnown: true };
+    return { image: await this.#fromRegistry(reference, platform, options), isKnown: false };
+  }
+
+  /** A tag of the store, or what the registry said the last time. */
+  async #fromStore(reference: string, platform: Platform, options: Abortable): Promise<Image | undefined> {
+    const { store } = this.#options;
+    const name = parseReference(reference);
+    const tagged = await store.images.find(formatReference(name));
+    const record = tagged === undefined ? store.steps.get(resolutionOf(name, platform)) : undefined;
+    const descriptor = tagged ?? (record?.result as { descriptor?: Descriptor } | undefined)?.descriptor;
+    if (descriptor === undefined) return undefined;
+    try {
+      const image = await readImage(store.blobs, descriptor, { platform, reference, validated: true, ...options });
+      // Layers of an image that was only resolved are not here yet; the registry then still has them.
+      this.#remember(image, tagged === undefined ? await this.#registryBlobs(name) : store.blobs, name);
+      return image;
+    } catch (error) {
+      if (isOcibuildError(error, "PLATFORM_NOT_FOUND") && tagged !== undefined) throw error;
+      if (isOcibuildError(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #fromRegistry(reference: string, platform: Platform, options: Abortable): Promise<Image> {
+    const { store, client } = this.#options;
+    const name = parseReference(reference);
+    const { registryResolver } = await import("../registry/resolver.js");
+    const documents = documentsIn(store);
+    const image = await registryResolver(await client(), { documents }).resolve(reference, platform, options);
+    this.#remember(image, await this.#registryBlobs(name), name);
+    store.steps.put(resolutionOf(name, platform), { descriptor: { ...image.descriptor } as never });
+    return image;
+  }
+
+  async #fromLayout(reference: string, platform: Platform, options: Abortable): Promise<Image> {
+    const match = /^(.*?)(?::([A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/s.exec(
+      reference.slice(LAYOUT_SCHEME.length),
+    );
+    const [, dir = "", tag, digest] = match ?? [];
+    if (dir === "") {
+      throw new OcibuildError("REFERENCE_INVALID", `"${reference}" names no folder`, {
+        details: { reference },
+        hint: 'Expected "oci-layout://DIR", "oci-layout://DIR:TAG" or "oci-layout://DIR@sha256:…".',
+      });
+    }
+    const layout = await openLayout(dir);
+    const image = await readImage(layout.blobs, layout.find(digest ?? tag), { platform, reference, ...options });
+    this.#remember(image, layout.blobs, undefined);
+    return image;
+  }
+
+  /** Loads the client only when a blob is really read. */
+  async #registryBlobs(name: Reference): Promise<BlobReader> {
+    const { client } = this.#options;
+    const source = async (): Promise<BlobReader> => {
+      const { registrySource } = await import("../registry/pull.js");
+      return registrySource(await client(), name);
+    };
+    return {
+      has: async (blob, options) => (await source()).has(blob, options),
+      async *open(blob, options) {
+        yield* (await source()).open(blob, options);
+      },
+    };
+  }
+
+  #remember(image: Image, blobs: BlobReader, name: Reference | undefined): void {
+    const { store } = this.#options;
+    this.#readers.set(image, new FetchingReader(store.blobs, blobs, this.#underWay, this.#watcher(name)));
+    if (name === undefined) return;
+    for (const { descriptor } of image.layers) this.#origins.set(descriptor.digest, name);
+  }
+
+  #watcher(name: Reference | undefined): FetchWatcher {
+    const { onEvent, nowMs } = this.#options;
+    const idOf = (blob: Descriptor): string => `pull ${blob.digest}`;
+    const from = name === undefined ? "" : ` of ${name.repository}`;
+    return {
+      started: (blob) =>
+        onEvent({
+          type: "task-started",
+          task: { id: idOf(blob), kind: "pull", name: `pull ${blob.digest}${from}` },
+          timeMs: nowMs(),
+        }),
+      progress: (blob, current) =>
+        onEvent({ type: "task-progress", id: idOf(blob), current, total: blob.size, unit: "bytes" }),
+      finished: (blob, error) =>
+        onEvent({
+          type: "task-finished",
+          id: idOf(blob),
+          outcome: error === undefined ? "done" : "failed",
+          timeMs: nowMs(),
+        }),
+    };
+  }
+}
+
+const LAYOUT_SCHEME = "oci-layout://";
+
+/** Under what the answer for a reference and a platform is kept among the records. */
+function resolutionOf(name: Reference, platform: Platform): StepKeyParts {
+  return {
+    kind: "resolve",
+    platform: formatPlatform(platform),
+    projection: { reference: formatReference(name) },
+    parent: null,
+    inputs: [],
+  };
+}
+
+/** The store's blobs as the registry's document cache. */
+function documentsIn(store: Store): DocumentCache {
+  return {
+    async read(digest: Digest): Promise<Buffer | undefined> {
+      const bytes = readSmallFile(store.blobs.pathOf(digest), MAX_DOCUMENT_BYTES);
+      return bytes !== undefined && digestOf(bytes) === digest ? bytes : undefined;
+    },
+    write: (document: Descriptor, bytes: Buffer, options?: Abortable): Promise<void> =>
+      store.blobs.write(document, [bytes], options),
+  };
+}
