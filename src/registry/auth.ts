@@ -7,6 +7,7 @@ import type { Clock } from "./clock.js";
 import type { CredentialStore, Credentials } from "./credentials.js";
 import type { Endpoint } from "./hosts.js";
 import { formatScopes, type Scope } from "./scope.js";
+import { SharedWork } from "./shared-work.js";
 import { basicAuthorization, fetchToken } from "./token.js";
 import { assertPrivateChannel, type Transport } from "./transport.js";
 
@@ -40,15 +41,22 @@ interface CachedToken {
 /** A token is renewed this long before its end, or at a tenth of a short life. */
 const EXPIRY_MARGIN_MS = 15_000;
 
-export function createAuthorizer(transport: Transport, credentials: CredentialStore, clock: Clock): Authorizer {
+export interface AuthorizerOptions {
+  readonly transport: Transport;
+  readonly credentials: CredentialStore;
+  readonly clock: Clock;
+  /** Ends look-ups and token requests that are shared by several requests. */
+  readonly lifetime: AbortSignal;
+}
+
+export function createAuthorizer({ transport, credentials, clock, lifetime }: AuthorizerOptions): Authorizer {
   const challengeOf = new Map<string, Challenge>();
-  const credentialsOf = new Map<string, Promise<Credentials | undefined>>();
-  const tokens = new Map<string, Promise<CachedToken>>();
+  const credentialsOf = new SharedWork<Credentials | undefined>();
+  const tokens = new SharedWork<CachedToken>();
 
   function lookUp({ endpoint, signal }: AuthRequest): Promise<Credentials | undefined> {
-    return remember(credentialsOf, endpoint.credentialHost, () =>
-      credentials.get(endpoint.credentialHost, signal === undefined ? {} : { signal }),
-    );
+    const { credentialHost } = endpoint;
+    return credentialsOf.get(credentialHost, signal, () => credentials.get(credentialHost, { signal: lifetime }));
   }
 
   async function basic(request: AuthRequest): Promise<string | undefined> {
@@ -71,11 +79,8 @@ export function createAuthorizer(transport: Transport, credentials: CredentialSt
     }
     const scopes = formatScopes(request.scopes);
     const key = [request.home.origin, ...scopes].join(" ");
-    const pending = tokens.get(key);
-    const cached = await pending?.catch(() => undefined);
-    const stale = cached?.authorization === rejected || (cached?.expiresMs ?? 0) <= clock.monotonicMs();
-    if (stale && tokens.get(key) === pending) tokens.delete(key);
-    const token = await remember(tokens, key, async () => {
+    await tokens.refresh(key, (token) => token.authorization === rejected || token.expiresMs <= clock.monotonicMs());
+    const token = await tokens.get(key, request.signal, async () => {
       const askedMs = clock.monotonicMs();
       const { value, lifetimeMs } = await fetchToken(transport, {
         challenge,
@@ -83,7 +88,7 @@ export function createAuthorizer(transport: Transport, credentials: CredentialSt
         host: request.endpoint.credentialHost,
         scopes,
         credentials: known,
-        ...(request.signal === undefined ? {} : { signal: request.signal }),
+        signal: lifetime,
       });
       const margin = Math.min(EXPIRY_MARGIN_MS, lifetimeMs / 10);
       return { authorization: `Bearer ${value}`, expiresMs: askedMs + lifetimeMs - margin };
@@ -113,16 +118,4 @@ export function createAuthorizer(transport: Transport, credentials: CredentialSt
       return renewed === rejected ? undefined : renewed;
     },
   };
-}
-
-/** The promise under `key`, made once; a failed one is forgotten so that the next caller tries again. */
-function remember<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
-  const before = known.get(key);
-  if (before !== undefined) return before;
-  const promise = make();
-  known.set(key, promise);
-  promise.catch(() => {
-    if (known.get(key) === promise) known.delete(key);
-  });
-  return promise;
 }

@@ -3,6 +3,7 @@
  *
  * `pull.ts`, `push.ts` and `resolver.ts` say what is asked for; nothing else sends anything.
  */
+import { setMaxListeners } from "node:events";
 import type { LookupFunction } from "node:net";
 import { createAuthorizer } from "./auth.js";
 import { parseChallenges } from "./challenge.js";
@@ -10,9 +11,10 @@ import { type Clock, systemClock } from "./clock.js";
 import { ANONYMOUS, type CredentialStore } from "./credentials.js";
 import { protocolFailure, statusFailure } from "./failure.js";
 import { type Endpoint, type RegistryHosts, registryHosts } from "./hosts.js";
-import { isClosedBeforeTls, isTlsMismatch } from "./network-failure.js";
+import { codeOf, isClosedBeforeTls, isTlsMismatch } from "./network-failure.js";
 import { DEFAULT_RETRY, type RetryPolicy, withRetry } from "./retry.js";
 import type { Scope } from "./scope.js";
+import { SharedWork } from "./shared-work.js";
 import {
   createTransport,
   DEFAULT_TIMEOUTS,
@@ -89,11 +91,14 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     insecureHosts: hosts.insecure,
     ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
   });
-  const authorizer = createAuthorizer(transport, options.credentials ?? ANONYMOUS, clock);
-  const origins = new Map<string, Promise<URL>>();
+  const closing = new AbortController();
+  const lifetime = closing.signal;
+  setMaxListeners(0, lifetime);
+  const authorizer = createAuthorizer({ transport, credentials: options.credentials ?? ANONYMOUS, clock, lifetime });
+  const origins = new SharedWork<URL>();
 
   /** Asks each origin for the API's root until one speaks its scheme. Only what is no TLS at all leads to plain HTTP. */
-  async function findOrigin(endpoint: Endpoint, signal: AbortSignal | undefined): Promise<URL> {
+  async function findOrigin(endpoint: Endpoint): Promise<URL> {
     const [first, ...others] = endpoint.origins;
     let origin = first;
     for (const next of others) {
@@ -103,16 +108,17 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
           url: new URL(PING, origin),
           home: origin,
           headers: {},
-          ...optional({ signal }),
+          signal: lifetime,
         });
         await response.discard();
         return origin;
       } catch (error) {
-        signal?.throwIfAborted();
+        lifetime.throwIfAborted();
         const cause = error instanceof Error ? error.cause : undefined;
         // A port that was not written is 443 or 80: a closed one says nothing about the other.
-        if (!isTlsMismatch(cause) && !(isClosedBeforeTls(cause) && (origin.port === "" || !isRefused(cause))))
-          throw error;
+        const refused = codeOf(cause) === "ECONNREFUSED";
+        const speaksNoTls = isTlsMismatch(cause) || isClosedBeforeTls(cause) || (refused && origin.port === "");
+        if (!speaksNoTls) throw error;
         origin = next;
       }
     }
@@ -123,18 +129,13 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     hosts,
     retry,
     clock,
-    originOf(endpoint, signal) {
+    async originOf(endpoint, signal) {
+      const [first, ...others] = endpoint.origins;
+      if (others.length === 0) return first;
       const key = endpoint.origins.map((origin) => origin.origin).join(" ");
-      let origin = origins.get(key);
-      if (origin === undefined) {
-        origin =
-          endpoint.origins.length === 1
-            ? Promise.resolve(endpoint.origins[0])
-            : withRetry(policyFor(endpoint), clock, signal, () => findOrigin(endpoint, signal));
-        origins.set(key, origin);
-        origin.catch(() => origins.delete(key));
-      }
-      return origin;
+      return origins.get(key, signal, () =>
+        withRetry(policyFor(endpoint), clock, lifetime, () => findOrigin(endpoint)),
+      );
     },
     async send(endpoint, request) {
       const { method, signal, scopes } = request;
@@ -191,18 +192,19 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
       });
     },
     attemptsAt: ({ mirror }) => (mirror ? Math.min(retry.attempts, MIRROR_ATTEMPTS) : retry.attempts),
-    close: () => transport.close(),
-    [Symbol.asyncDispose]: () => transport.close(),
+    close,
+    [Symbol.asyncDispose]: close,
   };
   return client;
+
+  async function close(): Promise<void> {
+    closing.abort();
+    await transport.close();
+  }
 
   function policyFor(endpoint: Endpoint): RetryPolicy {
     return { ...retry, attempts: client.attemptsAt(endpoint) };
   }
-}
-
-function isRefused(cause: unknown): boolean {
-  return (cause as { code?: unknown } | undefined)?.code === "ECONNREFUSED";
 }
 
 /** The object without its undefined properties. */

@@ -51,12 +51,13 @@ export function isTlsMismatch(error: unknown): boolean {
   return codeOf(error) === "EPROTO" && /wrong version number|packet length too long|http request/.test(message);
 }
 
-/** True when the connection was refused or closed before any TLS was spoken. */
+/** True when the peer closed the connection before any TLS was spoken. */
 export function isClosedBeforeTls(error: unknown): boolean {
   const { message = "" } = (error ?? {}) as { message?: string };
-  return codeOf(error) === "ECONNREFUSED" || /before secure TLS connection was established/.test(message);
+  return message.includes("before secure TLS connection was established");
 }
 
+/** The `code` of a system's or undici's error; empty when it has none. */
 export function codeOf(error: unknown): string {
   const { code } = (error ?? {}) as { code?: unknown };
   return typeof code === "string" ? code : "";

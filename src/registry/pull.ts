@@ -1,26 +1,25 @@
 /** Reading from a repository: manifests as exact, verified bytes, and blobs. @spec distribution-spec#pull */
 import { isOcibuildError, OcibuildError } from "../errors.js";
 import type { Abortable, BlobReader, BlobWriter } from "../oci/blobs.js";
-import { type Digest, digestOf, isDigest } from "../oci/digest.js";
-import { parseManifestOrIndex } from "../oci/documents.js";
-import { bareMediaType, MANIFEST_MEDIA_TYPES } from "../oci/media-types.js";
+import { type Digest, isDigest } from "../oci/digest.js";
 import { nameOf, type Reference } from "../oci/reference.js";
 import type { Descriptor } from "../oci/types.js";
 import { verifiedBlob } from "../oci/verified-blob.js";
 import { MAX_DOCUMENT_BYTES } from "../util/strict-json.js";
-import { redactUrl } from "./address.js";
 import { type BlobLocation, blobPath, downloadBlob } from "./blob-download.js";
-import type { ApiDocument, ApiRequest, RegistryClient } from "./client.js";
-import { protocolFailure } from "./failure.js";
+import type { ApiRequest, RegistryClient } from "./client.js";
 import { pullEndpoints } from "./hosts.js";
 import { isRetryable } from "./retry.js";
-
-/** A manifest or index as it was served, its digest verified. */
-export interface FetchedManifest {
-  /** Its media type is what the reply's Content-Type and the document agree on. */
-  readonly descriptor: Descriptor;
-  readonly bytes: Buffer;
-}
+import {
+  ACCEPTED_MANIFESTS,
+  assertTagOrDigest,
+  checkManifest,
+  type FetchedManifest,
+  isManifest,
+  manifestNotFound,
+  manifestPath,
+  otherMediaType,
+} from "./served-manifest.js";
 
 /** `has` and `open` take descriptors of manifests and indexes as well as of blobs. */
 export interface RegistrySource extends BlobReader {
@@ -35,12 +34,6 @@ export interface RegistrySource extends BlobReader {
    */
   resolveTag(tag: string, options?: Abortable): Promise<Digest | undefined>;
 }
-
-const SCHEMA1: ReadonlySet<string> = new Set([
-  "application/vnd.docker.distribution.manifest.v1+json",
-  "application/vnd.docker.distribution.manifest.v1+prettyjws",
-]);
-const ACCEPT = MANIFEST_MEDIA_TYPES.join(", ");
 
 /**
  * The repository of `reference` as something to read from: its registry's mirrors in order, then the registry itself.
@@ -89,7 +82,7 @@ export function registrySource(client: RegistryClient, reference: Reference): Re
     return {
       method,
       target: manifestPath(repository, tagOrDigest),
-      headers: { accept: ACCEPT },
+      headers: { accept: ACCEPTED_MANIFESTS },
       scopes: [{ repository, actions: ["pull"] }],
       expect: [200, 404],
       ...(signal === undefined ? {} : { signal }),
@@ -97,15 +90,18 @@ export function registrySource(client: RegistryClient, reference: Reference): Re
   }
 
   const source: RegistrySource = {
-    fetchManifest: (tagOrDigest, { signal } = {}) =>
-      onFirst(signal, async (location) => {
+    async fetchManifest(tagOrDigest, { signal } = {}) {
+      assertTagOrDigest(tagOrDigest);
+      return onFirst(signal, async (location) => {
         const request = requestFor("GET", location, tagOrDigest, signal);
         const reply = await client.fetch(location.endpoint, request, MAX_DOCUMENT_BYTES);
         if (reply.status === 404) throw manifestNotFound(name, tagOrDigest, reply);
         return checkManifest(name, tagOrDigest, reply);
-      }),
-    resolveTag: (tag, { signal } = {}) =>
-      onFirst(signal, async (location) => {
+      });
+    },
+    async resolveTag(tag, { signal } = {}) {
+      assertTagOrDigest(tag);
+      return onFirst(signal, async (location) => {
         const reply = await client.fetch(
           location.endpoint,
           requestFor("HEAD", location, tag, signal),
@@ -114,7 +110,8 @@ export function registrySource(client: RegistryClient, reference: Reference): Re
         if (reply.status === 404) throw manifestNotFound(name, tag, reply);
         const digest = reply.header("docker-content-digest");
         return digest !== undefined && isDigest(digest) ? digest : undefined;
-      }),
+      });
+    },
     async has(blob, { signal } = {}) {
       const ask = async ({ endpoint, repository }: BlobLocation): Promise<boolean> => {
         const reply = await client.fetch(
@@ -123,7 +120,7 @@ export function registrySource(client: RegistryClient, reference: Reference): Re
             method: "HEAD",
             target: pathOf(repository, blob),
             scopes: [{ repository, actions: ["pull"] }],
-            headers: { accept: ACCEPT },
+            headers: { accept: ACCEPTED_MANIFESTS },
             expect: [200],
             ...(signal === undefined ? {} : { signal }),
           },
@@ -177,68 +174,8 @@ export async function pullBlob(
   }
 }
 
-async function checkManifest(name: string, tagOrDigest: string, reply: ApiDocument): Promise<FetchedManifest> {
-  const shown = `${name}${isDigest(tagOrDigest) ? "@" : ":"}${tagOrDigest}`;
-  const contentType = reply.header("content-type");
-  const digest = digestOf(reply.bytes);
-  if (isDigest(tagOrDigest) && digest !== tagOrDigest) {
-    throw new OcibuildError("BLOB_DIGEST_MISMATCH", `expected manifest "${shown}" but the registry gave ${digest}`, {
-      details: { expected: tagOrDigest, actual: digest },
-    });
-  }
-  if (contentType !== undefined && SCHEMA1.has(bareMediaType(contentType))) {
-    throw new OcibuildError(
-      "DOCUMENT_INVALID",
-      `manifest "${shown}" is in Docker's schema 1, which has no verifiable layers`,
-      {
-        details: { document: shown },
-        hint: "Pull and push the image once with a current docker, or choose a newer tag.",
-      },
-    );
-  }
-  const told = reply.header("docker-content-digest");
-  if (told !== undefined && isDigest(told) && told !== digest) {
-    throw protocolFailure("GET", reply.url, `its Docker-Content-Digest is ${told} but its bytes have ${digest}`);
-  }
-  const { mediaType } = await parseManifestOrIndex(reply.bytes, {
-    name: `manifest "${shown}"`,
-    ...(contentType === undefined ? {} : { contentType }),
-  });
-  return { descriptor: { mediaType, digest, size: reply.bytes.length }, bytes: reply.bytes };
-}
-
-function isManifest({ mediaType }: Descriptor): boolean {
-  return MANIFEST_MEDIA_TYPES.includes(mediaType);
-}
-
 function pathOf(repository: string, blob: Descriptor): string {
   return isManifest(blob) ? manifestPath(repository, blob.digest) : blobPath(repository, blob.digest);
-}
-
-/** Path of a manifest or index below the origin of its registry. */
-export function manifestPath(repository: string, tagOrDigest: string): string {
-  return `/v2/${repository}/manifests/${tagOrDigest}`;
-}
-
-function otherMediaType(name: string, expected: Descriptor, actual: string): OcibuildError {
-  const document = `${name}@${expected.digest}`;
-  return new OcibuildError(
-    "DOCUMENT_INVALID",
-    `manifest "${document}" is not valid: its descriptor says "${expected.mediaType}" but the registry says "${actual}"`,
-    { details: { document } },
-  );
-}
-
-function manifestNotFound(name: string, tagOrDigest: string, reply: ApiDocument): OcibuildError {
-  const reference = `${name}${isDigest(tagOrDigest) ? "@" : ":"}${tagOrDigest}`;
-  return new OcibuildError(
-    "REGISTRY_NOT_FOUND",
-    `image "${reference}" is not in the registry at "${redactUrl(reply.url)}"`,
-    {
-      details: { reference },
-      hint: "Check the name and the tag.",
-    },
-  );
 }
 
 function withMirrorFailures(error: unknown, failures: readonly string[]): unknown {

@@ -13,7 +13,8 @@ import type { Descriptor } from "../oci/types.js";
 import { readBlob } from "../oci/verified-blob.js";
 import { MAX_DOCUMENT_BYTES } from "../util/strict-json.js";
 import type { RegistryClient } from "./client.js";
-import { type FetchedManifest, type RegistrySource, registrySource } from "./pull.js";
+import { type RegistrySource, registrySource } from "./pull.js";
+import type { FetchedManifest } from "./served-manifest.js";
 
 /** Keeps manifests, indexes and image configs between builds. */
 export interface DocumentCache {

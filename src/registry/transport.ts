@@ -51,11 +51,18 @@ export interface Timeouts {
   readonly connectMs: number;
   /** From the last byte sent to the reply's headers. */
   readonly headersMs: number;
+  /** The same for PUT and PATCH: a registry may check and move a whole blob before it replies. */
+  readonly uploadReplyMs: number;
   /** Between two pieces of a body. */
   readonly bodyIdleMs: number;
 }
 
-export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 15_000, headersMs: 60_000, bodyIdleMs: 60_000 };
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  connectMs: 15_000,
+  headersMs: 60_000,
+  uploadReplyMs: 600_000,
+  bodyIdleMs: 60_000,
+};
 
 export interface TransportOptions {
   readonly userAgent: string;
@@ -80,6 +87,7 @@ const MAX_REDIRECTS = 5;
 const MAX_DISCARD_BYTES = 64 * 1024;
 
 export function createTransport(options: TransportOptions): Transport {
+  const { timeouts } = options;
   const agents = new Map<boolean, Agent>();
 
   /** Proxies and certificates per host will be decided here. */
@@ -89,10 +97,9 @@ export function createTransport(options: TransportOptions): Transport {
     if (agent === undefined) {
       agent = new Agent({
         connections: options.connectionsPerOrigin,
-        headersTimeout: options.timeouts.headersMs,
-        bodyTimeout: options.timeouts.bodyIdleMs,
+        bodyTimeout: timeouts.bodyIdleMs,
         connect: {
-          timeout: options.timeouts.connectMs,
+          timeout: timeouts.connectMs,
           rejectUnauthorized: verifyTls,
           ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
         },
@@ -121,6 +128,7 @@ export function createTransport(options: TransportOptions): Transport {
         headers,
         // undici's types do not name async iterables, which it takes.
         body: (body?.open() ?? null) as Buffer | null,
+        headersTimeout: method === "PUT" || method === "PATCH" ? timeouts.uploadReplyMs : timeouts.headersMs,
         signal: signal ?? null,
       });
       return wrap(method, url, atHome, reply, signal);

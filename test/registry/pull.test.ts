@@ -208,7 +208,7 @@ describe("R5: what may pass is tried again", () => {
   async function pullWith(fault?: Fault): Promise<number> {
     const registry = await startRegistry();
     const client = testClient({
-      timeouts: { connectMs: 500, headersMs: 60, bodyIdleMs: 60 },
+      timeouts: { connectMs: 500, headersMs: 60, uploadReplyMs: 60, bodyIdleMs: 60 },
       retry: { ...DEFAULT_RETRY, attempts: 2 },
     });
     try {
@@ -369,7 +369,7 @@ describe("R15: mirrors", () => {
     const mirror = await start({ content: home.content });
     const client = testClient({
       hosts: registryHosts({ mirrors: [`127.0.0.1:${home.port}=${mirror.url}`] }),
-      timeouts: { connectMs: 500, headersMs: 100, bodyIdleMs: 100 },
+      timeouts: { connectMs: 500, headersMs: 100, uploadReplyMs: 100, bodyIdleMs: 100 },
     });
     cleanups.push(client.close);
     return { home, mirror, source: registrySource(client, parseReference(`${home.host}/team/app:1`)) };

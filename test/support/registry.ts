@@ -40,7 +40,7 @@ export function testClient(options: RegistryClientOptions = {}): RegistryClient 
   const client = createRegistryClient({
     clock: fastClock,
     lookup: lookupLoopback,
-    timeouts: { connectMs: 2_000, headersMs: 400, bodyIdleMs: 400 },
+    timeouts: { connectMs: 2_000, headersMs: 400, uploadReplyMs: 400, bodyIdleMs: 400 },
     ...options,
   });
   return { ...client, fastClock };
