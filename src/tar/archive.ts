@@ -101,6 +101,8 @@ async function writeFile(
     gid: 0,
   };
   const sink = archive.entry(header, () => onDone?.());
+  // It repeats what destroyed the archive; unheard, it would end the process.
+  sink.on("error", () => {});
   let written = 0;
   for await (const chunk of body) {
     signal?.throwIfAborted();
