@@ -22,6 +22,7 @@ import type { ExportResult } from "./output/exporter.js";
 import { reusePolicy } from "./pipeline/cache-policy.js";
 import { Contexts } from "./pipeline/contexts.js";
 import { planOutputs } from "./pipeline/exporters.js";
+import { type ImageFile, imageFiles, readImageFile } from "./pipeline/image-files.js";
 import { ImageSources } from "./pipeline/image-sources.js";
 import { RegistryAccess } from "./pipeline/registry-access.js";
 import { timePolicy } from "./pipeline/source-date.js";
@@ -42,6 +43,10 @@ export interface Built {
   readonly index: AssembledIndex | undefined;
   /** What each output wrote, in their order. */
   readonly outputs: readonly ExportResult[];
+  /** The nodes of the image's file system (of the first platform's unless given), parents first. */
+  files(image?: Image): AsyncIterable<ImageFile>;
+  /** The bytes of a file, links followed inside the image. @throws LAYER_COPY when there is none */
+  readFile(path: string, image?: Image): Promise<Buffer>;
 }
 
 /**
@@ -137,7 +142,15 @@ export async function runBuild(options: BuildOptions): Promise<Built> {
   }
   const { images, index, outputs: written } = await writeOutputs({ run, plan, results, outputs, sources });
   const { descriptor } = index ?? images[0]!;
-  return { digest: descriptor.digest, descriptor, images, index, outputs: written };
+  return {
+    digest: descriptor.digest,
+    descriptor,
+    images,
+    index,
+    outputs: written,
+    files: (image = images[0]!) => imageFiles(root, sources, image),
+    readFile: (path, image = images[0]!) => readImageFile(root, sources, image, path),
+  };
 }
 
 /** Said before any work starts: nothing of a plan with RUN steps can be finished here. @throws EXECUTOR_NONE */

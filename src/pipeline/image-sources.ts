@@ -52,6 +52,11 @@ export class ImageSources implements ImageResolver {
     return this.#readers.keys();
   }
 
+  /** Where the blobs of all images resolved so far can be had. */
+  get readers(): readonly BlobReader[] {
+    return [...this.#readers.values()];
+  }
+
   /** Repositories that blobs came from: a push to the same registry can mount them. */
   get origins(): ReadonlyMap<Digest, Reference> {
     return this.#origins;

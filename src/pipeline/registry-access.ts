@@ -37,6 +37,9 @@ export class RegistryAccess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#client?.catch(() => undefined))?.close();
+    const client = this.#client;
+    // Who still reads from a result later gets a new one.
+    this.#client = undefined;
+    await (await client?.catch(() => undefined))?.close();
   }
 }

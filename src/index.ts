@@ -1,0 +1,58 @@
+/** The public exports of `ocibuild`. */
+import { type Built, runBuild } from "./build.js";
+import type { BuildOptions } from "./options.js";
+
+export type { Built } from "./build.js";
+export { type ContextSource, type DirSelection, dir, memory, tar } from "./context/context-source.js";
+export type { MemoryFiles } from "./context/memory-tree.js";
+export {
+  type Diagnostic,
+  type ErrorCode,
+  type ErrorDetails,
+  isOcibuildError,
+  OcibuildError,
+  type SourceLocation,
+} from "./errors.js";
+export type { BuildEvent, OnEvent, TaskInfo, TaskOutcome } from "./events.js";
+export type { Compression } from "./layers/seal/compression.js";
+export type { ChainId, DiffId, Digest } from "./oci/digest.js";
+export type {
+  Descriptor,
+  ExecutionConfig,
+  HistoryEntry,
+  Image,
+  ImageConfig,
+  ImageIndex,
+  Layer,
+  Manifest,
+  Platform,
+} from "./oci/types.js";
+export type { BuildOptions, NamedContextInput } from "./options.js";
+export type { ExportResult } from "./output/exporter.js";
+export type { OutputSpec } from "./output/parse-output-spec.js";
+export {
+  dockerArchive,
+  type ImageOutputOptions,
+  localStore,
+  ociArchive,
+  ociLayout,
+  registry,
+  rootfsFolder,
+  rootfsTar,
+} from "./output/specs.js";
+export type { ImageFile } from "./pipeline/image-files.js";
+export { VERSION } from "./version.js";
+
+/**
+ * Builds an image from a Dockerfile.
+ *
+ * @example
+ * const built = await build({ context: ".", tags: ["app:dev"], outputs: [ociArchive("app.tar")] });
+ * console.log(built.digest);
+ * @throws OcibuildError (match on `code`, see docs/errors.md); the reason of `options.signal` when it is aborted
+ */
+export async function build(options: BuildOptions): Promise<Built> {
+  const { checkOptions } = await import("./options-schema.js");
+  checkOptions(options);
+  return runBuild(options);
+}
