@@ -13,7 +13,8 @@ import { ownerIn } from "./owner-in.js";
 import type { RunContext } from "./run-context.js";
 import { type SealEditOptions, sealEdit } from "./seal-edit.js";
 import { type StageLayers, sourceFiles } from "./stage-files.js";
-import { type StepLayer, stepLayer } from "./step-layer.js";
+import { stepLayer } from "./step-layer.js";
+import type { StepLayer } from "./step-result.js";
 import { unpackArchive } from "./unpack-archive.js";
 
 /**

@@ -8,7 +8,7 @@ import type { FileTree } from "../tree/file-tree.js";
 import type { SourceText } from "../util/source-text.js";
 import type { LayerStore } from "./layer-store.js";
 import type { Compression } from "./seal/compression.js";
-import type { StepLayer } from "./step-layer.js";
+import type { StepLayer } from "./step-result.js";
 import type { TimePolicy } from "./times.js";
 
 /** A file that was fetched for ADD. */

@@ -10,7 +10,7 @@ import { runCopyStep } from "./copy-step.js";
 import type { RunContext } from "./run-context.js";
 import type { SealEditOptions } from "./seal-edit.js";
 import type { StageLayers } from "./stage-files.js";
-import type { StepLayer } from "./step-layer.js";
+import type { StepLayer } from "./step-result.js";
 import { isoTime } from "./times.js";
 import { runWorkdirStep } from "./workdir-step.js";
 

@@ -4,15 +4,8 @@ import type { StepInput } from "../cache/step-cache.js";
 import { chainIdOf, type DiffId } from "../oci/digest.js";
 import { canonicalJson, type JsonValue } from "../util/canonical-json.js";
 import type { RunContext } from "./run-context.js";
+import type { StepLayer } from "./step-result.js";
 import { projectTimes } from "./times.js";
-
-/** What a step made. */
-export interface StepLayer {
-  readonly diffId: DiffId;
-  /** When the step first ran, seconds since 1970. */
-  readonly createdSeconds: number;
-  readonly isCached: boolean;
-}
 
 export interface StepWork {
   readonly kind: string;

@@ -7,7 +7,8 @@ import { FsEdit } from "./fs-edit.js";
 import { ownerIn } from "./owner-in.js";
 import type { RunContext } from "./run-context.js";
 import { type SealEditOptions, sealEdit } from "./seal-edit.js";
-import { type StepLayer, stepLayer } from "./step-layer.js";
+import { stepLayer } from "./step-layer.js";
+import type { StepLayer } from "./step-result.js";
 
 /** The layer with the working directory; empty when it was there. @throws LAYER_COPY when a file is in the way */
 export function runWorkdirStep(

@@ -9,6 +9,7 @@ export type Sources = ReadonlyMap<string, SourceFile>;
  */
 export const RANKS: ReadonlyMap<string, number> = new Map([
   ["src/errors.ts", 0],
+  ["src/version.ts", 0],
   ["src/util/", 1],
   ["src/oci/", 2],
   ["src/tar/", 2],
@@ -22,11 +23,13 @@ export const RANKS: ReadonlyMap<string, number> = new Map([
   ["src/plan/", 5],
   ["src/layers/", 6],
   ["src/output/", 7],
-  ["src/options.ts", 8],
-  ["src/build.ts", 8],
-  ["src/index.ts", 8],
-  ["src/testing/", 9],
-  ["src/cli/", 9],
+  ["src/pipeline/", 8],
+  ["src/options.ts", 9],
+  ["src/options-schema.ts", 10],
+  ["src/build.ts", 10],
+  ["src/index.ts", 11],
+  ["src/testing/", 12],
+  ["src/cli/", 12],
 ]);
 
 /** The folder or file of the rank table that `path` belongs to. */
@@ -56,16 +59,19 @@ const PACKAGES: ReadonlyMap<string, PackageRule> = new Map([
     "zod",
     {
       allowed: (path) =>
-        path === "src/options.ts" ||
+        path === "src/options-schema.ts" ||
         (path.endsWith("/schemas.ts") && inUnit("src/oci/", "src/registry/", "src/cache/", "src/executor/")(path)),
-      where: "schemas.ts of src/oci/, src/registry/, src/cache/, src/executor/, and src/options.ts",
+      where: "schemas.ts of src/oci/, src/registry/, src/cache/, src/executor/, and src/options-schema.ts",
     },
   ],
   [
     "node:child_process",
     {
-      allowed: (path) => path.startsWith("src/executor/") || path === "src/registry/credential-helper.ts",
-      where: "src/executor/ and src/registry/credential-helper.ts",
+      allowed: (path) =>
+        path.startsWith("src/executor/") ||
+        path === "src/registry/credential-helper.ts" ||
+        path === "src/pipeline/source-date.ts",
+      where: "src/executor/, src/registry/credential-helper.ts and src/pipeline/source-date.ts",
     },
   ],
   ["node:http", { allowed: inUnit("src/testing/"), where: "src/testing/" }],

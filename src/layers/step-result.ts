@@ -1,0 +1,10 @@
+/** What running a step gives. */
+import type { DiffId } from "../oci/digest.js";
+
+/** What a step made. */
+export interface StepLayer {
+  readonly diffId: DiffId;
+  /** When the step first ran, seconds since 1970. */
+  readonly createdSeconds: number;
+  readonly isCached: boolean;
+}
