@@ -13,6 +13,7 @@ import {
   lutimesSync,
   mkdirSync,
   openSync,
+  readlinkSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
@@ -82,7 +83,7 @@ export class FolderWriter {
             `hard link "${textOf(entry.path)}" names "${textOf(entry.linkname)}", which is no file before it`,
           );
         }
-        this.#create(entry.path, (path) => linkSync(this.#at(entry.linkname), path));
+        this.#link(entry);
         return;
       case "char":
       case "block":
@@ -118,6 +119,17 @@ export class FolderWriter {
       futimesSync(fd, seconds, seconds);
     } finally {
       closeSync(fd);
+    }
+  }
+
+  #link(entry: TarEntry): void {
+    const target = this.#at(entry.linkname);
+    // Some systems follow a symlink here and would make a second name for what it points to.
+    if (lstatSync(target).isSymbolicLink()) {
+      const text = readlinkSync(target, { encoding: "buffer" });
+      this.#create(entry.path, (path) => symlinkSync(text, path));
+    } else {
+      this.#create(entry.path, (path) => linkSync(target, path));
     }
   }
 
