@@ -133,13 +133,19 @@ function changed(tree: FileTree, path: ByteString): OcibuildError<"CONTEXT_CHANG
 
 function unreadable(tree: FileTree, path: ByteString, cause: unknown): OcibuildError<"CONTEXT_UNREADABLE"> {
   const { code } = cause as NodeJS.ErrnoException;
-  const isDenied = code === "EACCES" || code === "EPERM";
+  const hint = code === undefined ? undefined : UNREADABLE_HINTS.get(code);
   return new OcibuildError("CONTEXT_UNREADABLE", `${tree.describe(path)} cannot be read (${code ?? "unknown error"})`, {
     details: { path: textOf(path) },
     cause,
-    ...(isDenied ? { hint: "Make it readable, or exclude it with a line in .dockerignore." } : {}),
+    ...(hint === undefined ? {} : { hint }),
   });
 }
+
+const UNREADABLE_HINTS: ReadonlyMap<string, string> = new Map([
+  ["EACCES", "Make it readable, or exclude it with a line in .dockerignore."],
+  ["EPERM", "Make it readable, or exclude it with a line in .dockerignore."],
+  ["ENAMETOOLONG", "Its path is longer than the system takes: build from a folder nearer to it, or exclude it."],
+]);
 
 const TYPES: ReadonlyMap<number, TreeNode["type"]> = new Map([
   [0o100000, "file"],

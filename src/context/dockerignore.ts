@@ -22,6 +22,8 @@ export interface IgnoreFile {
 }
 
 export interface IgnoreFileOptions {
+  /** How errors name the file; its path without it. */
+  readonly name?: string;
   /** Whether `\` separates folders in patterns, as it does for a client on Windows. */
   readonly isWindows?: boolean;
 }
@@ -35,7 +37,8 @@ export function readIgnoreFile(tree: FileTree, path: string, options: IgnoreFile
   const node = tree.lstat(resolved);
   if (node?.type !== "file") return undefined;
   const bytes = readSmallFile(tree, resolved, node, MAX_FILE_BYTES);
-  return { name: path, matcher: parseIgnoreFile(bytes, path, options) };
+  const name = options.name ?? path;
+  return { name, matcher: parseIgnoreFile(bytes, name, options) };
 }
 
 /**

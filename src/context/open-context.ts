@@ -232,7 +232,8 @@ function ignoreFileFor(
   dockerfile: DockerfileText,
 ): IgnoreFile | undefined {
   if (dockerfileTree !== undefined && dockerfile.path !== undefined) {
-    const own = readIgnoreFile(dockerfileTree, `${dockerfile.path}${DOCKERIGNORE}`);
+    const name = `${dockerfile.name}${DOCKERIGNORE}`;
+    const own = readIgnoreFile(dockerfileTree, `${dockerfile.path}${DOCKERIGNORE}`, { name });
     if (own !== undefined) return own;
   }
   return readIgnoreFile(context, DOCKERIGNORE);

@@ -1,4 +1,5 @@
 /** Hints for paths that are not where somebody expected them. */
+import { nearestName } from "../dockerfile/suggest.js";
 import { type ByteString, textOf } from "../util/bytes.js";
 import type { FileTree } from "./file-tree.js";
 import { baseName, joinPath, parentPath, ROOT } from "./paths.js";
@@ -7,6 +8,9 @@ import { resolveInTree } from "./resolve.js";
 
 /** More names than this are not compared: a hint is not worth the time. */
 const MAX_NAMES = 2_000;
+
+/** Every shorter name is like every other. */
+const MIN_NAME_LENGTH = 3;
 
 /**
  * Why `path` may be missing from `tree`, as a sentence without a full stop: the ignore rule that hides it or what it
@@ -37,30 +41,12 @@ function nearMatch(tree: FileTree, path: ByteString): string | undefined {
   let wanted = path;
   while (parentPath(wanted) !== ROOT && tree.lstat(parentPath(wanted)) === undefined) wanted = parentPath(wanted);
   const directory = parentPath(wanted);
-  if (tree.lstat(directory)?.type !== "dir") return undefined;
-  const name = baseName(wanted);
-  const limit = Math.max(1, Math.floor(name.length / 3));
-  let best: ByteString | undefined;
-  let bestDistance = limit + 1;
+  const name = textOf(baseName(wanted)).toLowerCase();
+  if (name.length < MIN_NAME_LENGTH || tree.lstat(directory)?.type !== "dir") return undefined;
+  const byLowerCase = new Map<string, ByteString>();
   for (const candidate of tree.list(directory).slice(0, MAX_NAMES)) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase(), bestDistance);
-    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+    byLowerCase.set(textOf(candidate).toLowerCase(), candidate);
   }
-  return best && `did you mean "${textOf(joinPath(directory, best))}"`;
-}
-
-/** Levenshtein's distance of `a` and `b`; `limit` when it is not below that. */
-function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) >= limit) return limit;
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let at = 0; at < a.length; at++) {
-    const next = [at + 1];
-    for (let index = 0; index < b.length; index++) {
-      const change = row[index]! + (a[at] === b[index] ? 0 : 1);
-      next.push(Math.min(change, row[index + 1]! + 1, next[index]! + 1));
-    }
-    if (Math.min(...next) >= limit) return limit;
-    row = next;
-  }
-  return Math.min(limit, row[b.length]!);
+  const near = byLowerCase.get(name) ?? byLowerCase.get(nearestName(name, byLowerCase.keys()) ?? "");
+  return near && `did you mean "${textOf(joinPath(directory, near))}"`;
 }
