@@ -12,10 +12,7 @@ export interface FakeRepository {
 }
 
 export class FakePusher implements ImagePusher {
-  readonly repositories = new Map<
-    string,
-    { blobs: MemoryBlobs; present: Set<string>; tags: Map<string, Descriptor> }
-  >();
+  readonly repositories: Map<string, FakeRepository> = new Map();
   /** Requests in the order in which they were made. */
   readonly log: string[] = [];
   /** Called before each request; what it throws, the request throws. */
