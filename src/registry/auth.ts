@@ -2,6 +2,8 @@
  * Authorization of requests: challenges are remembered per origin, tokens per origin and scope, credentials belong to
  * an endpoint and never leave its origin (or the realm it names).
  */
+
+import { assertPrivateChannel } from "./address.js";
 import type { Challenge } from "./challenge.js";
 import type { Clock } from "./clock.js";
 import type { CredentialStore, Credentials } from "./credentials.js";
@@ -9,7 +11,7 @@ import type { Endpoint } from "./hosts.js";
 import { formatScopes, type Scope } from "./scope.js";
 import { SharedWork } from "./shared-work.js";
 import { basicAuthorization, fetchToken } from "./token.js";
-import { assertPrivateChannel, type Transport } from "./transport.js";
+import type { Transport } from "./transport.js";
 
 export interface AuthRequest {
   readonly endpoint: Endpoint;

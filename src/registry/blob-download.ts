@@ -7,8 +7,8 @@ import type { Descriptor } from "../oci/types.js";
 import type { ApiRequest, RegistryClient } from "./client.js";
 import { protocolFailure } from "./failure.js";
 import type { Endpoint } from "./hosts.js";
+import type { HttpResponse } from "./http.js";
 import { isRetryable, retryDelayMs } from "./retry.js";
-import type { HttpResponse } from "./transport.js";
 
 export interface BlobLocation {
   readonly endpoint: Endpoint;

@@ -7,9 +7,10 @@ import type { Descriptor } from "../oci/types.js";
 import type { RegistryClient } from "./client.js";
 import { protocolFailure } from "./failure.js";
 import type { Endpoint } from "./hosts.js";
+import type { HttpResponse, Method, RequestBody } from "./http.js";
+import { resolveLocation } from "./location.js";
 import { withRetry } from "./retry.js";
 import { pushScopes } from "./scope.js";
-import { type HttpResponse, type Method, type RequestBody, resolveLocation } from "./transport.js";
 
 export interface BlobUpload {
   readonly endpoint: Endpoint;

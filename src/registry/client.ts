@@ -11,19 +11,12 @@ import { type Clock, systemClock } from "./clock.js";
 import { ANONYMOUS, type CredentialStore } from "./credentials.js";
 import { protocolFailure, statusFailure } from "./failure.js";
 import { type Endpoint, type RegistryHosts, registryHosts } from "./hosts.js";
+import type { HttpRequest, HttpResponse, Method, RequestBody } from "./http.js";
 import { codeOf, isClosedBeforeTls, isTlsMismatch } from "./network-failure.js";
 import { DEFAULT_RETRY, type RetryPolicy, withRetry } from "./retry.js";
 import type { Scope } from "./scope.js";
 import { SharedWork } from "./shared-work.js";
-import {
-  createTransport,
-  DEFAULT_TIMEOUTS,
-  type HttpRequest,
-  type HttpResponse,
-  type Method,
-  type RequestBody,
-  type Timeouts,
-} from "./transport.js";
+import { createTransport, DEFAULT_TIMEOUTS, type Timeouts } from "./transport.js";
 
 export interface RegistryClientOptions {
   readonly hosts?: RegistryHosts;

@@ -1,8 +1,8 @@
 /** Errors of the client: what the registry itself said is always shown, secrets in URLs never. */
 import { OcibuildError } from "../errors.js";
 import { redactUrl } from "./address.js";
+import type { HttpResponse } from "./http.js";
 import { parseRetryAfterMs } from "./retry.js";
-import type { HttpResponse } from "./transport.js";
 
 /** Longest error body that is read, and longest part of it that is shown. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;

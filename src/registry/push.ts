@@ -8,9 +8,9 @@ import { uploadBlob } from "./blob-upload.js";
 import type { RegistryClient } from "./client.js";
 import { protocolFailure } from "./failure.js";
 import { type Endpoint, homeEndpoint } from "./hosts.js";
+import { resolveLocation } from "./location.js";
 import { pushScopes } from "./scope.js";
 import { manifestPath } from "./served-manifest.js";
-import { resolveLocation } from "./transport.js";
 
 const MAX_REPLY_BYTES = 64 * 1024;
 

@@ -3,9 +3,7 @@ import * as z from "zod";
 
 /** @spec distribution-spec#error-codes */
 export const ErrorBodySchema: z.ZodType<ErrorBody> = z.looseObject({
-  errors: z
-    .array(z.looseObject({ code: z.string().optional(), message: z.string().optional(), detail: z.unknown() }))
-    .min(1),
+  errors: z.array(z.looseObject({ code: z.string().optional(), message: z.string().optional() })).min(1),
 });
 export interface ErrorBody {
   readonly errors: readonly { readonly code?: string | undefined; readonly message?: string | undefined }[];

@@ -1,10 +1,11 @@
 /** Bearer tokens from a registry's token server. @spec distribution token authentication, OAuth2 RFC 6749 §6 */
 import { OcibuildError } from "../errors.js";
-import { redactUrl } from "./address.js";
+import { assertPrivateChannel, redactUrl } from "./address.js";
 import type { Challenge } from "./challenge.js";
 import type { Credentials } from "./credentials.js";
 import { protocolFailure, statusFailure } from "./failure.js";
-import { assertPrivateChannel, type HttpRequest, type Transport } from "./transport.js";
+import type { HttpRequest } from "./http.js";
+import type { Transport } from "./transport.js";
 
 export interface Token {
   readonly value: string;

@@ -5,47 +5,11 @@
 import type { LookupFunction } from "node:net";
 import { Agent, type Dispatcher } from "undici";
 import { isOcibuildError, OcibuildError } from "../errors.js";
-import { isPrivateChannel, redactUrl } from "./address.js";
+import { redactUrl } from "./address.js";
 import { protocolFailure } from "./failure.js";
+import type { HttpRequest, HttpResponse, Method } from "./http.js";
+import { resolveLocation } from "./location.js";
 import { networkFailure } from "./network-failure.js";
-
-export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
-
-/** Bytes that can be sent again from the start: a redirect or a new token may need that. */
-export interface RequestBody {
-  readonly size: number;
-  open(): AsyncIterable<Uint8Array> | Uint8Array;
-}
-
-export interface HttpRequest {
-  readonly method: Method;
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Goes only to the origin of `home`, and to none after the first hop that left it. */
-  readonly authorization?: string;
-  readonly home: URL;
-  readonly body?: RequestBody;
-  readonly signal?: AbortSignal;
-}
-
-export interface HttpResponse {
-  readonly status: number;
-  /** Of the last hop. */
-  readonly url: URL;
-  /** False when another origin than the asked one answered: its challenges mean nothing. */
-  readonly atHome: boolean;
-  /** `name` in lower case; several fields of one name joined by a comma. */
-  header(name: string): string | undefined;
-  headers(name: string): readonly string[];
-  /** The body as it came. Must be read to the end, left (which closes it), or given up with `discard`. */
-  readonly body: AsyncIterable<Buffer>;
-  /**
-   * The whole body.
-   * @throws LIMIT_EXCEEDED when it is longer than `limitBytes`
-   */
-  bytes(limitBytes: number): Promise<Buffer>;
-  discard(): Promise<void>;
-}
 
 export interface Timeouts {
   readonly connectMs: number;
@@ -162,43 +126,6 @@ export function createTransport(options: TransportOptions): Transport {
 function isRedirect(method: Method, status: number): boolean {
   if (status === 307 || status === 308) return true;
   return (method === "GET" || method === "HEAD") && (status === 301 || status === 302 || status === 303);
-}
-
-/**
- * Where a `Location` leads, seen from `url`; it may be relative.
- * @throws REGISTRY_PROTOCOL when there is none, or it leaves HTTP or TLS
- */
-export function resolveLocation(method: Method, url: URL, location: string | undefined): URL {
-  if (location === undefined) throw protocolFailure(method, url, "its Location header is missing");
-  if (!URL.canParse(location, url.href)) throw protocolFailure(method, url, "its Location header is not a URL");
-  const next = new URL(location, url);
-  if (next.protocol !== "https:" && next.protocol !== "http:") {
-    throw protocolFailure(method, url, `it leads to the scheme "${next.protocol}"`);
-  }
-  if (url.protocol === "https:" && next.protocol === "http:") {
-    throw protocolFailure(
-      method,
-      url,
-      `it leads from https to plain HTTP at "${redactUrl(next)}"`,
-      "The registry, or the proxy before it, must give https locations.",
-    );
-  }
-  next.username = "";
-  next.password = "";
-  return next;
-}
-
-/**
- * The URL as a channel for secrets.
- * @throws REGISTRY_INSECURE when it is plain HTTP to another machine
- */
-export function assertPrivateChannel(url: URL, host: string): void {
-  if (isPrivateChannel(url)) return;
-  throw new OcibuildError(
-    "REGISTRY_INSECURE",
-    `credentials for "${host}" are not sent over plain HTTP to "${url.host}"`,
-    { details: { host }, hint: "Give the registry a certificate, or remove the credentials to go on anonymously." },
-  );
 }
 
 function wrap(
