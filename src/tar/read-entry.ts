@@ -1,4 +1,4 @@
-/** One header block and the extended headers before it → `TarEntry`. PAX > GNU > ustar, for every field. */
+/** One header block and the extended headers before it → `TarEntry`. Extended headers win over ustar, for every field. */
 import { OcibuildError } from "../errors.js";
 import { type ByteString, bufferOf, textOf } from "../util/bytes.js";
 import type { EntryType, TarEntry, Xattrs } from "./entry.js";
@@ -42,11 +42,19 @@ export function readEntry(
   limits: TarLimits,
 ): TarEntry {
   const { pax } = extended;
-  const rawName = pick(pax, "path") ?? extended.gnuName ?? ustarName(block, at);
+  const rawName = extendedName(pick(pax, "path"), extended.gnuName, "names", offset) ?? ustarName(block, at);
   const flag = block[at + 156] as number;
   const type = typeOf(flag, rawName, pax);
   const path = normalPath(rawName, rawName, "name", offset, limits);
-  const linkname = linkOf(type, pick(pax, "linkpath") ?? extended.gnuLink, block, at, rawName, offset, limits);
+  const linkname = linkOf(
+    type,
+    extendedName(pick(pax, "linkpath"), extended.gnuLink, "link targets", offset),
+    block,
+    at,
+    rawName,
+    offset,
+    limits,
+  );
   if (path === "" && type !== "dir") throw invalid(rawName, "is the root of the archive but not a directory", offset);
   const isDevice = type === "char" || type === "block";
   const mtime = pick(pax, "mtime");
@@ -102,6 +110,22 @@ function typeOf(flag: number, rawName: ByteString, pax: PaxRecords | undefined):
       if (key.startsWith(SPARSE_PREFIX)) throw sparse(pick(pax, "GNU.sparse.name") ?? rawName);
   }
   return type;
+}
+
+/**
+ * PAX and GNU headers that say different things are refused: GNU tar believes the one, Go's reader the other, and no writer
+ * makes both.
+ */
+function extendedName(
+  pax: ByteString | undefined,
+  gnu: ByteString | undefined,
+  what: string,
+  offset: number,
+): ByteString | undefined {
+  if (pax !== undefined && gnu !== undefined && pax !== gnu) {
+    throw invalid(pax, `has two ${what}, the other is ${quote(gnu)}`, offset);
+  }
+  return pax ?? gnu;
 }
 
 function ustarName(block: Buffer, at: number): ByteString {

@@ -1,9 +1,9 @@
 /**
  * Reads a tar from chunks of any size: entries and, if wanted, their content, in bounded memory.
  *
- * One precedence, PAX > GNU > ustar, serves the name, the content's length and the skip over it alike, so that no reader of
- * the same bytes sees other entries than this one. Where readers are known to differ we side with Go's `archive/tar`,
- * which is what pulls and runs images; see docs/decisions/0002-own-tar-codec-for-layers.md.
+ * One precedence (PAX, GNU, ustar) serves names, the content's length and the skip over it alike. Where readers are known to
+ * differ we side with Go's `archive/tar`, which is what pulls and runs images, or refuse the archive; see
+ * docs/decisions/0002-own-tar-codec-for-layers.md.
  */
 import { OcibuildError } from "../errors.js";
 import type { TarEntry } from "./entry.js";

@@ -123,7 +123,7 @@ describe("precedence", () => {
     ]);
   });
 
-  it("U9: PAX wins over GNU, GNU over ustar, for names and links", () => {
+  it("U9: PAX or GNU names and links win over those of ustar", () => {
     const gnu = [meta("L", "gnu\0"), meta("K", "gnu-link\0")];
     const pax = meta(
       "x",
@@ -134,10 +134,24 @@ describe("precedence", () => {
     );
     const link = rawHeader({ name: "ustar", link: "ustar-link", type: "2", magic: "gnu" });
     const names = (tar: Buffer): string[] => [first(tar).path, first(tar).linkname];
-    expect(names(archive(...gnu, pax, link))).toEqual(["pax", "pax-link"]);
-    expect(names(archive(pax, ...gnu, link))).toEqual(["pax", "pax-link"]);
+    expect(names(archive(pax, link))).toEqual(["pax", "pax-link"]);
     expect(names(archive(...gnu, link))).toEqual(["gnu", "gnu-link"]);
     expect(names(archive(link))).toEqual(["ustar", "ustar-link"]);
+  });
+
+  it("U9: PAX and GNU names or links that differ are refused, whichever comes first", () => {
+    const link = rawHeader({ name: "ustar", link: "ustar-link", type: "2", magic: "gnu" });
+    for (const [type, key] of [
+      ["L", "path"],
+      ["K", "linkpath"],
+    ] as const) {
+      const gnu = meta(type, "name\0");
+      const other = meta("x", records([[key, "other"]]));
+      const same = meta("x", records([[key, "name"]]));
+      expect(() => readAll(archive(gnu, other, link))).toThrow(code("TAR_INVALID"));
+      expect(() => readAll(archive(other, gnu, link))).toThrow(code("TAR_INVALID"));
+      expect(readAll(archive(gnu, same, link))).toHaveLength(1);
+    }
   });
 
   it("U9: extended headers hold for one entry, and an empty value for none", () => {
