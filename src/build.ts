@@ -104,7 +104,7 @@ export async function runBuild(options: BuildOptions): Promise<Built> {
     const { message, span } = diagnostic;
     onEvent({ type: "warning", message, diagnostic, location: locate(ast.source, span) });
   }
-  refuseRun(plan, ast.source);
+  refuseUnsupported(plan, ast.source);
 
   using layers = new LayerStore(store);
   for (const image of sources.images) layers.register(image.layers, sources.blobsOf(image));
@@ -153,8 +153,16 @@ export async function runBuild(options: BuildOptions): Promise<Built> {
   };
 }
 
-/** Said before any work starts: nothing of a plan with RUN steps can be finished here. @throws EXECUTOR_NONE */
-function refuseRun(plan: BuildPlan, source: SourceText): void {
+/** Said before any work starts: what of the plan cannot be done here. @throws EXECUTOR_NONE, PLAN_UNSUPPORTED */
+function refuseUnsupported(plan: BuildPlan, source: SourceText): void {
+  for (const step of plan.stages.flatMap((stage) => stage.steps)) {
+    if (step.kind !== "copy" || !step.sources.some(({ kind }) => kind === "git")) continue;
+    throw new OcibuildError("PLAN_UNSUPPORTED", `"${step.createdBy}": ADD from a git repository is not supported yet`, {
+      details: { feature: "ADD git" },
+      location: locate(source, step.span),
+      hint: "clone the repository into the build context and COPY it",
+    });
+  }
   const first = firstRunStep(plan);
   if (first === undefined) return;
   const location = locate(source, first.step.span);

@@ -3,7 +3,7 @@ import { type Built, runBuild } from "./build.js";
 import type { BuildOptions } from "./options.js";
 
 export type { Built } from "./build.js";
-export { type ContextSource, type DirSelection, dir, memory, tar } from "./context/context-source.js";
+export { type ContextSource, dir, type FileSelection, memory, tar } from "./context/context-source.js";
 export type { MemoryFiles } from "./context/memory-tree.js";
 export {
   type Diagnostic,

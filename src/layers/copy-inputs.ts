@@ -1,7 +1,6 @@
 /** The sources of a COPY or ADD step: what each adds to the cache key, and what there is to copy. */
 import { createHash } from "node:crypto";
 import type { StepInput } from "../cache/step-cache.js";
-import { OcibuildError } from "../errors.js";
 import { chainIdOf } from "../oci/digest.js";
 import type { CopySource, CopyStep } from "../plan/steps/copy.js";
 import { type ByteString, bytesOf } from "../util/bytes.js";
@@ -41,10 +40,8 @@ function copyInput(run: RunContext, step: CopyStep, source: CopySource, files: S
     case "http":
       return new HttpInput(run, source.url, source.checksum, source.unpack);
     case "git":
-      throw new OcibuildError("PLAN_UNSUPPORTED", "ADD from a git repository is not supported yet", {
-        details: { feature: "ADD git" },
-        hint: "clone the repository into the build context and COPY it",
-      });
+      // The caller refuses plans with git sources before anything starts.
+      throw new Error("git sources cannot be read");
     default:
       return source satisfies never;
   }
