@@ -5,7 +5,7 @@
 import { type ByteString, textOf } from "../util/bytes.js";
 import type { ContentReader, FileTree, TreeNode } from "./file-tree.js";
 import { type DirectoryState, type IgnoreMatcher, ROOT_STATE } from "./ignore-matcher.js";
-import { joinPath, parentPath, ROOT } from "./paths.js";
+import { baseName, joinPath, parentPath, ROOT } from "./paths.js";
 
 /** What the filter knows of one directory. */
 interface Directory {
@@ -40,6 +40,7 @@ class FilteredTree implements FileTree {
     if (path === ROOT) return this.#tree.lstat(path);
     const parent = this.#directory(parentPath(path));
     if (parent === undefined) return undefined;
+    if (parent.names !== undefined && hasName(parent.names, baseName(path))) return this.#tree.lstat(path);
     if (!this.#matcher.isMatched(path, parent.state)) return this.#tree.lstat(path);
     return this.#isKeptForSomethingBelow(path) ? this.#tree.lstat(path) : undefined;
   }
@@ -100,4 +101,16 @@ class FilteredTree implements FileTree {
     if (!this.#matcher.canUnmatchBelow(path) || this.#tree.lstat(path)?.type !== "dir") return false;
     return this.list(path).length > 0;
   }
+}
+
+/** Whether sorted `names` has `name`. Walks ask for each name that was listed: that costs no second match. */
+function hasName(names: readonly ByteString[], name: ByteString): boolean {
+  let low = 0;
+  let high = names.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (names[middle]! < name) low = middle + 1;
+    else high = middle;
+  }
+  return names[low] === name;
 }

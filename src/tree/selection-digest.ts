@@ -92,6 +92,17 @@ export function digestFile(tree: FileTree, path: ByteString, node: TreeNode): Bu
 const READ_BYTES = 256 * 1024;
 let readBlock: Buffer | undefined;
 
+const TYPE_CODES: Readonly<Record<TreeNode["type"], number>> = {
+  file: 1,
+  dir: 2,
+  symlink: 3,
+  fifo: 4,
+  char: 5,
+  block: 6,
+  socket: 7,
+};
+const LINK_CODE = 8;
+
 /** Collects fields in a buffer, so that a hundred small files cost one call of the hash. */
 class Encoder {
   readonly #hash: Hash = createHash("sha256");
@@ -117,20 +128,25 @@ class Encoder {
     else this.#length += value.copy(this.#buffer, this.#length);
   }
 
-  /** @param linkTo for a further name of a file: the number of the entry that has its content */
+  /**
+   * The type decides which fields follow, so that each node has one encoding and no encoding is two nodes.
+   * @param linkTo for a further name of a file: the number of the entry that has its content
+   */
   node(name: ByteString, node: TreeNode, linkTo: number | undefined): void {
     this.text(name);
-    this.text((linkTo === undefined ? node.type : "hardlink") as ByteString);
-    this.#number(linkTo ?? 0);
+    this.#number(linkTo === undefined ? TYPE_CODES[node.type] : LINK_CODE);
     this.#number(node.mode);
     this.#number(node.uid);
     this.#number(node.gid);
-    this.text(node.linkname);
-    this.#number(node.devMajor);
-    this.#number(node.devMinor);
-    const xattrs = node.xattrs === undefined ? [] : [...node.xattrs].sort(([a], [b]) => compareBytes(a, b));
-    this.#number(xattrs.length);
-    for (const [key, value] of xattrs) {
+    this.#number(node.xattrs?.size ?? 0);
+    if (linkTo !== undefined) this.#number(linkTo);
+    if (node.type === "symlink") this.text(node.linkname);
+    if (node.type === "char" || node.type === "block") {
+      this.#number(node.devMajor);
+      this.#number(node.devMinor);
+    }
+    if (node.xattrs === undefined) return;
+    for (const [key, value] of [...node.xattrs].sort(([a], [b]) => compareBytes(a, b))) {
       this.text(key);
       this.bytes(value);
     }
