@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import * as zlib from "node:zlib";
 import { OcibuildError } from "../errors.js";
 import { hasValidChecksum } from "../tar/fields.js";
+import { unreadableStream } from "./peek-stream.js";
 
 /** How an archive is compressed, by its first bytes. */
 export type ArchiveFormat = "tar" | "gzip" | "bzip2" | "xz" | "zstd";
@@ -37,7 +38,7 @@ export interface SpoolOptions {
 
 /**
  * Writes the archive to `target`, a new file of mode 0600.
- * @throws COMPRESSION_UNSUPPORTED, LIMIT_EXCEEDED, CONTEXT_INVALID when it cannot be decompressed
+ * @throws COMPRESSION_UNSUPPORTED, LIMIT_EXCEEDED, CONTEXT_INVALID when it cannot be decompressed, CONTEXT_UNREADABLE
  */
 export async function spoolArchive(
   archive: Readable,
@@ -53,14 +54,20 @@ export async function spoolArchive(
       signal === undefined ? {} : { signal },
     );
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (typeof code !== "string" || !/^(?:Z_|ZSTD_|ERR_ZSTD)/.test(code)) throw error;
-    throw new OcibuildError("CONTEXT_INVALID", `the build context is no valid ${format} archive`, {
-      details: { path: "-" },
-      cause: error,
-    });
+    signal?.throwIfAborted();
+    if (error instanceof OcibuildError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== undefined && DECOMPRESSION_ERROR.test(code)) {
+      throw new OcibuildError("CONTEXT_INVALID", `the build context is no valid ${format} archive`, {
+        details: { path: "-" },
+        cause: error,
+      });
+    }
+    throw unreadableStream("the archive of the build context", error);
   }
 }
+
+const DECOMPRESSION_ERROR = /^(?:Z_|ZSTD_|ERR_ZSTD)/;
 
 /** Like `spoolArchive`, for a file. */
 export function spoolArchiveFile(

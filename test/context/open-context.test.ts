@@ -224,7 +224,39 @@ describe("an archive", () => {
     expect((await open(tar(chunked(head)), { decompressor })).dockerfile.text).toBe("FROM tar");
   });
 
-  test("stops when it is cancelled", async () => {
+  test("that breaks off, at its start or later, is an error of ours", async () => {
+    const broken = (after: number): Readable => {
+      let sent = 0;
+      return new Readable({
+        read() {
+          if (sent >= after) this.destroy(new Error("the pipe broke"));
+          else this.push(bytes.subarray(sent, sent + 100));
+          sent += 100;
+        },
+      });
+    };
+    for (const after of [0, 300, 1_500]) {
+      await expect(open(tar(broken(after)))).rejects.toSatisfy(fails("CONTEXT_UNREADABLE"));
+    }
+    await expect(open(memory({}), { file: "-", stdin: broken(300) })).rejects.toThrow(
+      "standard input cannot be read to its end",
+    );
+  });
+
+  test("stops with the reason when it is cancelled while it is read", async () => {
+    const controller = new AbortController();
+    const endless = new Readable({
+      read() {
+        this.push(Buffer.alloc(1000, 65));
+        setImmediate(() => controller.abort(new Error("stop")));
+      },
+    });
+    const tempDir = tempFolder();
+    await expect(open(tar(endless), { signal: controller.signal, tempDir })).rejects.toThrow("stop");
+    expect(readdirSync(tempDir)).toEqual([]);
+  });
+
+  test("stops before it starts when it is cancelled already", async () => {
     const controller = new AbortController();
     controller.abort(new Error("stop"));
     await expect(open(tar(chunked(bytes)), { signal: controller.signal })).rejects.toThrow("stop");
