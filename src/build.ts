@@ -2,6 +2,7 @@
  * A build from top to bottom: context → Dockerfile → plan → layers → images → outputs. Everything that comes from
  * outside (environment, clock, current folder) enters here and is passed down.
  */
+import { setMaxListeners } from "node:events";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { openStore } from "./cache/store.js";
@@ -59,6 +60,8 @@ export async function runBuild(options: BuildOptions): Promise<Built> {
   const onEvent: OnEvent = options.onEvent ?? (() => {});
   const abort = new AbortController();
   const signal = options.signal === undefined ? abort.signal : AbortSignal.any([options.signal, abort.signal]);
+  // Every request and every step listens for the end of the build.
+  setMaxListeners(0, signal);
   signal.throwIfAborted();
 
   const root = resolve(cwd, options.root ?? process.env["OCIBUILD_ROOT"] ?? defaultRoot());

@@ -1,5 +1,5 @@
 /** Blobs of images from elsewhere: brought into the store when they are first read, and read from there. */
-import type { Abortable, BlobReader } from "../oci/blobs.js";
+import type { Abortable, BlobReader, BlobWriter } from "../oci/blobs.js";
 import type { Digest } from "../oci/digest.js";
 import type { Descriptor } from "../oci/types.js";
 import type { BlobDirectory } from "./blob-directory.js";
@@ -12,14 +12,21 @@ export interface FetchWatcher {
   finished(blob: Descriptor, error?: unknown): void;
 }
 
+/** Where blobs are fetched from. */
+export interface FetchSource {
+  has(blob: Descriptor, options?: Abortable): Promise<boolean>;
+  /** Writes the blob to `target`; may begin again when the bytes were wrong. */
+  copyTo(target: BlobWriter, blob: Descriptor, options?: Abortable): Promise<void>;
+}
+
 export class FetchingReader implements BlobReader {
   readonly #store: BlobDirectory;
-  readonly #source: BlobReader;
+  readonly #source: FetchSource;
   readonly #watcher: FetchWatcher;
   readonly #underWay: Map<Digest, Promise<void>>;
 
   /** @param underWay transfers of all readers of this process, so that a blob is fetched once */
-  constructor(store: BlobDirectory, source: BlobReader, underWay: Map<Digest, Promise<void>>, watcher: FetchWatcher) {
+  constructor(store: BlobDirectory, source: FetchSource, underWay: Map<Digest, Promise<void>>, watcher: FetchWatcher) {
     this.#store = store;
     this.#source = source;
     this.#underWay = underWay;
@@ -49,7 +56,7 @@ export class FetchingReader implements BlobReader {
   async #transfer(blob: Descriptor, options: Abortable): Promise<void> {
     this.#watcher.started(blob);
     try {
-      await this.#store.write(blob, this.#watched(blob, options), options);
+      await this.#source.copyTo(this.#watchedStore(), blob, options);
     } catch (error) {
       this.#watcher.finished(blob, error);
       throw error;
@@ -57,12 +64,20 @@ export class FetchingReader implements BlobReader {
     this.#watcher.finished(blob);
   }
 
-  async *#watched(blob: Descriptor, options: Abortable): AsyncGenerator<Buffer> {
-    let bytes = 0;
-    for await (const chunk of this.#source.open(blob, options)) {
-      bytes += chunk.length;
-      this.#watcher.progress(blob, bytes);
-      yield chunk;
+  /** The store, telling how far a blob is. */
+  #watchedStore(): BlobWriter {
+    const watcher = this.#watcher;
+    async function* watched(
+      blob: Descriptor,
+      chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    ): AsyncGenerator<Uint8Array> {
+      let bytes = 0;
+      for await (const chunk of chunks) {
+        bytes += chunk.length;
+        watcher.progress(blob, bytes);
+        yield chunk;
+      }
     }
+    return { write: (blob, chunks, options) => this.#store.write(blob, watched(blob, chunks), options) };
   }
 }

@@ -4,6 +4,9 @@ import type { PendingFile } from "../cache/pending-file.js";
 import { OcibuildError } from "../errors.js";
 import type { FetchedFile } from "../layers/run-context.js";
 import { redactUrl } from "../registry/address.js";
+import { systemClock } from "../registry/clock.js";
+import type { HttpResponse } from "../registry/http.js";
+import { DEFAULT_RETRY, withRetry } from "../registry/retry.js";
 import { createTransport, DEFAULT_TIMEOUTS } from "../registry/transport.js";
 import { VERSION } from "../version.js";
 
@@ -16,6 +19,7 @@ export interface FetchFileOptions {
 }
 
 /** Larger files are refused: nobody means that, and the disk is not endless. */
+const RETRYABLE_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
 const LIMIT_BYTES = 64 * 1024 ** 3;
 
 /**
@@ -32,15 +36,9 @@ export async function fetchFile(url: string, options: FetchFileOptions): Promise
   });
   try {
     const start = new URL(url);
-    const response = await transport.send({ method: "GET", url: start, home: start, headers: {}, signal });
-    if (response.status !== 200) {
-      await response.discard();
-      const shown = redactUrl(response.url);
-      throw new OcibuildError("CONTEXT_FETCH", `invalid response status ${response.status} for "${shown}"`, {
-        details: { url: shown, status: response.status },
-        hint: "check the URL of ADD: opened in a browser, it must give the file itself",
-      });
-    }
+    const response = await withRetry(DEFAULT_RETRY, systemClock, signal, async () =>
+      accepted(await transport.send({ method: "GET", url: start, home: start, headers: {}, signal })),
+    );
     const sha256 = createHash("sha256");
     const wanted = checksum?.startsWith("sha512:") === true ? createHash("sha512") : undefined;
     for await (const chunk of response.body) {
@@ -61,6 +59,29 @@ export async function fetchFile(url: string, options: FetchFileOptions): Promise
   } finally {
     await transport.close();
   }
+}
+
+/** The response if it brings the file. */
+async function accepted(response: HttpResponse): Promise<HttpResponse> {
+  const encoding = response.header("content-encoding") ?? "identity";
+  if (response.status === 200 && encoding === "identity") return response;
+  await response.discard();
+  const url = redactUrl(response.url);
+  if (RETRYABLE_STATUS.has(response.status)) {
+    throw new OcibuildError("REGISTRY_REQUEST", `invalid response status ${response.status} for "${url}"`, {
+      details: { method: "GET", url, status: response.status, retryable: true },
+    });
+  }
+  if (response.status === 200) {
+    throw new OcibuildError("CONTEXT_FETCH", `"${url}" came encoded as "${encoding}", which was not asked for`, {
+      details: { url, status: response.status },
+      hint: "fetch it by other means and COPY it",
+    });
+  }
+  throw new OcibuildError("CONTEXT_FETCH", `invalid response status ${response.status} for "${url}"`, {
+    details: { url, status: response.status },
+    hint: "check the URL of ADD: it must give the file itself",
+  });
 }
 
 function timeOf(lastModified: string | undefined): number | undefined {

@@ -1,6 +1,7 @@
 /** Reads the files of a built image: what users' code asks a result for. */
-import { openStore } from "../cache/store.js";
+
 import { layeredReader } from "../cache/layered-reader.js";
+import { openStore } from "../cache/store.js";
 import { OcibuildError } from "../errors.js";
 import { LayerStore } from "../layers/layer-store.js";
 import type { Image } from "../oci/types.js";

@@ -2,7 +2,7 @@
  * Where base images come from: the store, an OCI layout, a registry. What a tag meant is remembered, so that a build
  * asks a registry only for what it has not seen, or when it is told to (`pull`).
  */
-import { FetchingReader, type FetchWatcher } from "../cache/fetching-reader.js";
+import { FetchingReader, type FetchSource, type FetchWatcher } from "../cache/fetching-reader.js";
 import type { StepKeyParts } from "../cache/key.js";
 import { openLayout } from "../cache/oci-layout.js";
 import { readSmallFile } from "../cache/sealed-file.js";
@@ -108,7 +108,7 @@ export class ImageSources implements ImageResolver {
     try {
       const image = await readImage(store.blobs, descriptor, { platform, reference, validated: true, ...options });
       // Layers of an image that was only resolved are not here yet; the registry then still has them.
-      this.#remember(image, tagged === undefined ? await this.#registryBlobs(name) : store.blobs, name);
+      this.#remember(image, tagged === undefined ? this.#registryBlobs(name) : readerSource(store.blobs), name);
       return image;
     } catch (error) {
       if (isOcibuildError(error, "PLATFORM_NOT_FOUND") && tagged !== undefined) throw error;
@@ -123,7 +123,7 @@ export class ImageSources implements ImageResolver {
     const { registryResolver } = await import("../registry/resolver.js");
     const documents = documentsIn(store);
     const image = await registryResolver(await client(), { documents }).resolve(reference, platform, options);
-    this.#remember(image, await this.#registryBlobs(name), name);
+    this.#remember(image, this.#registryBlobs(name), name);
     store.steps.put(resolutionOf(name, platform), { descriptor: { ...image.descriptor } as never });
     return image;
   }
@@ -141,26 +141,26 @@ export class ImageSources implements ImageResolver {
     }
     const layout = await openLayout(dir);
     const image = await readImage(layout.blobs, layout.find(digest ?? tag), { platform, reference, ...options });
-    this.#remember(image, layout.blobs, undefined);
+    this.#remember(image, readerSource(layout.blobs), undefined);
     return image;
   }
 
   /** Loads the client only when a blob is really read. */
-  async #registryBlobs(name: Reference): Promise<BlobReader> {
+  #registryBlobs(name: Reference): FetchSource {
     const { client } = this.#options;
-    const source = async (): Promise<BlobReader> => {
-      const { registrySource } = await import("../registry/pull.js");
-      return registrySource(await client(), name);
-    };
     return {
-      has: async (blob, options) => (await source()).has(blob, options),
-      async *open(blob, options) {
-        yield* (await source()).open(blob, options);
+      async has(blob, options) {
+        const { registrySource } = await import("../registry/pull.js");
+        return registrySource(await client(), name).has(blob, options);
+      },
+      async copyTo(target, blob, options) {
+        const { pullBlob, registrySource } = await import("../registry/pull.js");
+        await pullBlob(registrySource(await client(), name), target, blob, options);
       },
     };
   }
 
-  #remember(image: Image, blobs: BlobReader, name: Reference | undefined): void {
+  #remember(image: Image, blobs: FetchSource, name: Reference | undefined): void {
     const { store } = this.#options;
     this.#readers.set(image, new FetchingReader(store.blobs, blobs, this.#underWay, this.#watcher(name)));
     if (name === undefined) return;
@@ -192,6 +192,14 @@ export class ImageSources implements ImageResolver {
 }
 
 const LAYOUT_SCHEME = "oci-layout://";
+
+/** A reader as something to copy from. */
+function readerSource(reader: BlobReader): FetchSource {
+  return {
+    has: (blob, options) => reader.has(blob, options),
+    copyTo: (target, blob, options) => target.write(blob, reader.open(blob, options), options),
+  };
+}
 
 /** Under what the answer for a reference and a platform is kept among the records. */
 function resolutionOf(name: Reference, platform: Platform): StepKeyParts {
