@@ -1,0 +1,52 @@
+/** What a command line asks for, as written: collected by the options of the catalogue, not yet checked. */
+
+export interface BuildRequest {
+  file?: string;
+  target?: string;
+  iidFile?: string;
+  metadataFile?: string;
+  root?: string;
+  progress?: string;
+  compression?: string;
+  compressionLevel?: string;
+  quiet: boolean;
+  push: boolean;
+  pull: boolean;
+  noCache: boolean;
+  reproducible: boolean;
+  help: boolean;
+  version: boolean;
+  readonly tags: string[];
+  readonly buildArgs: string[];
+  readonly buildContexts: string[];
+  readonly platforms: string[];
+  readonly labels: string[];
+  readonly annotations: string[];
+  readonly outputs: string[];
+  readonly noCacheFilters: string[];
+  readonly registryMirrors: string[];
+  readonly insecureRegistries: string[];
+}
+
+/** A request that asks for nothing. */
+export function emptyRequest(): BuildRequest {
+  return {
+    quiet: false,
+    push: false,
+    pull: false,
+    noCache: false,
+    reproducible: false,
+    help: false,
+    version: false,
+    tags: [],
+    buildArgs: [],
+    buildContexts: [],
+    platforms: [],
+    labels: [],
+    annotations: [],
+    outputs: [],
+    noCacheFilters: [],
+    registryMirrors: [],
+    insecureRegistries: [],
+  };
+}

@@ -1,0 +1,240 @@
+/** Every option that the command line knows. Parsing, `--help`, suggestions and the tests all read this one list. */
+import type { CommandLineOption, SwitchOption, ValueOption } from "./option.js";
+import { REFUSED_OPTIONS } from "./refused-options.js";
+
+/** The options that do something, in the order of `--help`. */
+export const HONOURED_OPTIONS: readonly (ValueOption | SwitchOption)[] = [
+  {
+    kind: "value",
+    name: "file",
+    short: "f",
+    placeholder: "path",
+    group: "What to build",
+    help: 'Dockerfile to read instead of "PATH/Dockerfile"; "-" for standard input',
+    apply: (request, value) => {
+      request.file = value;
+    },
+  },
+  {
+    kind: "value",
+    name: "target",
+    placeholder: "stage",
+    group: "What to build",
+    help: "Stage to build, by name or number (default: the last one)",
+    apply: (request, value) => {
+      request.target = value;
+    },
+  },
+  {
+    kind: "value",
+    name: "build-arg",
+    placeholder: "name[=value]",
+    group: "What to build",
+    help: "Value of an ARG; without a value that of the environment variable of this name (repeat)",
+    apply: (request, value) => request.buildArgs.push(value),
+  },
+  {
+    kind: "value",
+    name: "build-context",
+    placeholder: "name=source",
+    group: "What to build",
+    help: "Further files for COPY --from and FROM: a folder, docker-image://REF or oci-layout://DIR (repeat)",
+    apply: (request, value) => request.buildContexts.push(value),
+  },
+  {
+    kind: "value",
+    name: "platform",
+    placeholder: "os/arch",
+    group: "What to build",
+    help: "Platform of the image, for example linux/arm64; several make an image index (repeat, or separate by commas)",
+    apply: (request, value) => request.platforms.push(value),
+  },
+  {
+    kind: "value",
+    name: "tag",
+    short: "t",
+    placeholder: "name[:tag]",
+    group: "Result",
+    help: "Name of the image, [registry/]repository[:tag] (repeat)",
+    apply: (request, value) => request.tags.push(value),
+  },
+  {
+    kind: "value",
+    name: "label",
+    placeholder: "key=value",
+    group: "Result",
+    help: "Label in the image's config (repeat)",
+    apply: (request, value) => request.labels.push(value),
+  },
+  {
+    kind: "value",
+    name: "annotation",
+    placeholder: "[scope:]key=value",
+    group: "Result",
+    help: 'Annotation of the manifest, or with the scope "index" of the image index (repeat)',
+    apply: (request, value) => request.annotations.push(value),
+  },
+  {
+    kind: "value",
+    name: "output",
+    short: "o",
+    placeholder: "spec",
+    group: "Result",
+    help:
+      'Where the result goes: "out.tar" or a folder for the root file system, ' +
+      "type=oci|docker|image|registry|local|tar|cacheonly[,dest=path][,name=…]… (repeat; default: the local store)",
+    apply: (request, value) => request.outputs.push(value),
+  },
+  {
+    kind: "switch",
+    name: "push",
+    group: "Result",
+    help: "Push the image under its tags: the same as --output type=registry",
+    apply: (request, on) => {
+      request.push = on;
+    },
+  },
+  {
+    kind: "value",
+    name: "compression",
+    placeholder: "kind",
+    group: "Result",
+    help: "Compression of new layers: gzip, zstd or uncompressed (default: gzip)",
+    apply: (request, value) => {
+      request.compression = value;
+    },
+  },
+  {
+    kind: "value",
+    name: "compression-level",
+    placeholder: "n",
+    group: "Result",
+    help: "0 to 9 for gzip (default: 4), 1 to 22 for zstd (default: 3)",
+    apply: (request, value) => {
+      request.compressionLevel = value;
+    },
+  },
+  {
+    kind: "switch",
+    name: "reproducible",
+    group: "Result",
+    help: "Take all times from the input: the same input gives the same digest. See also SOURCE_DATE_EPOCH",
+    apply: (request, on) => {
+      request.reproducible = on;
+    },
+  },
+  {
+    kind: "value",
+    name: "iidfile",
+    placeholder: "path",
+    group: "Result",
+    help: "Write the image ID to a file",
+    apply: (request, value) => {
+      request.iidFile = value;
+    },
+  },
+  {
+    kind: "value",
+    name: "metadata-file",
+    placeholder: "path",
+    group: "Result",
+    help: "Write digests and names to a file, as JSON",
+    apply: (request, value) => {
+      request.metadataFile = value;
+    },
+  },
+  {
+    kind: "switch",
+    name: "no-cache",
+    group: "Cache",
+    help: "Do all steps anew",
+    apply: (request, on) => {
+      request.noCache = on;
+    },
+  },
+  {
+    kind: "value",
+    name: "no-cache-filter",
+    placeholder: "stage",
+    group: "Cache",
+    help: "Do the steps of this stage anew (repeat, or separate by commas)",
+    apply: (request, value) => request.noCacheFilters.push(value),
+  },
+  {
+    kind: "switch",
+    name: "pull",
+    group: "Cache",
+    help: "Ask the registry for base images even when the store has them",
+    apply: (request, on) => {
+      request.pull = on;
+    },
+  },
+  {
+    kind: "value",
+    name: "root",
+    placeholder: "folder",
+    group: "Cache",
+    help: "Folder of the store (default: $OCIBUILD_ROOT, else ocibuild in the user's data folder)",
+    apply: (request, value) => {
+      request.root = value;
+    },
+  },
+  {
+    kind: "value",
+    name: "registry-mirror",
+    placeholder: "host=url",
+    group: "Registries",
+    help: "Where to look first for images of a registry, for example docker.io=http://127.0.0.1:5000 (repeat)",
+    apply: (request, value) => request.registryMirrors.push(value),
+  },
+  {
+    kind: "value",
+    name: "insecure-registry",
+    placeholder: "host",
+    group: "Registries",
+    help: "Allow plain HTTP and unknown certificates for this host[:port] (repeat)",
+    apply: (request, value) => request.insecureRegistries.push(value),
+  },
+  {
+    kind: "value",
+    name: "progress",
+    placeholder: "how",
+    group: "Messages",
+    help: "How progress is shown: auto, tty, plain, rawjson or quiet (default: auto)",
+    apply: (request, value) => {
+      request.progress = value;
+    },
+  },
+  {
+    kind: "switch",
+    name: "quiet",
+    short: "q",
+    group: "Messages",
+    help: "Show nothing but the digest, and errors",
+    apply: (request, on) => {
+      request.quiet = on;
+    },
+  },
+  {
+    kind: "switch",
+    name: "help",
+    short: "h",
+    group: "Messages",
+    help: "Show this and do nothing",
+    apply: (request, on) => {
+      request.help = on;
+    },
+  },
+  {
+    kind: "switch",
+    name: "version",
+    short: "v",
+    group: "Messages",
+    help: "Show the version and do nothing",
+    apply: (request, on) => {
+      request.version = on;
+    },
+  },
+];
+
+export const ALL_OPTIONS: readonly CommandLineOption[] = [...HONOURED_OPTIONS, ...REFUSED_OPTIONS];

@@ -1,0 +1,47 @@
+/**
+ * The command line as a function: arguments in, exit code out. What a command needs is loaded when it is known which one
+ * it is, so that `--version`, `--help` and typing errors answer at once.
+ */
+import { VERSION } from "../version.js";
+import type { RunBuild } from "./build-command.js";
+import { splitCommand } from "./commands.js";
+import { EXIT_DONE, exitCodeOf } from "./exit-codes.js";
+import type { Io } from "./io.js";
+import { errorStyle, formatError } from "./print-error.js";
+
+const loadRunBuild = async (): Promise<RunBuild> => (await import("../build.js")).runBuild;
+
+/** Never throws. `load` gives the function that builds; tests put their own in its place. */
+export async function runCli(io: Io, load: () => Promise<RunBuild> = loadRunBuild): Promise<number> {
+  try {
+    return await runCommand(io, load);
+  } catch (error) {
+    io.stderr.write(formatError(error, errorStyle(io)));
+    const code = exitCodeOf(error);
+    if (code !== 1) io.stderr.write('See "ocibuild --help".\n');
+    return code;
+  }
+}
+
+async function runCommand(io: Io, load: () => Promise<RunBuild>): Promise<number> {
+  const { command, args } = splitCommand(io.argv);
+  if (command === "help") return showHelp(io);
+  if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) return showVersion(io);
+  const { parseArguments } = await import("./options/parse-arguments.js");
+  const parsed = parseArguments(args);
+  if (parsed.request.help) return showHelp(io);
+  if (parsed.request.version) return showVersion(io);
+  const { buildCommand } = await import("./build-command.js");
+  return buildCommand(io, parsed, load);
+}
+
+async function showHelp(io: Io): Promise<number> {
+  const { formatHelp } = await import("./options/format-help.js");
+  io.stdout.write(formatHelp(io.stdout.columns));
+  return EXIT_DONE;
+}
+
+function showVersion(io: Io): number {
+  io.stdout.write(`ocibuild ${VERSION}\n`);
+  return EXIT_DONE;
+}
