@@ -36,7 +36,12 @@ export interface Diagnostic {
 /** What each error carries beside its message. Keys start with the folder that raises them. */
 export interface ErrorDetails {
   // dockerfile and plan
-  DOCKERFILE_INVALID: { readonly file: string; readonly diagnostics: readonly Diagnostic[] };
+  DOCKERFILE_INVALID: {
+    readonly file: string;
+    readonly diagnostics: readonly Diagnostic[];
+    /** Of each of `diagnostics`, in their order. */
+    readonly locations?: readonly SourceLocation[];
+  };
   DOCKERFILE_NOT_FOUND: { readonly file: string };
   DOCKERFILE_TOO_LARGE: { readonly file: string; readonly limitBytes: number };
   /** A word whose variables cannot be expanded. */

@@ -21,7 +21,7 @@ export function assertValid(parsed: {
   const { line } = positionAt(source, first.span.start);
   const more = errors.length === 1 ? "" : ` (and ${errors.length - 1} more)`;
   throw new OcibuildError("DOCKERFILE_INVALID", `dockerfile parse error on line ${line}: ${first.message}${more}`, {
-    details: { file: source.name, diagnostics },
+    details: { file: source.name, diagnostics, locations: diagnostics.map(({ span }) => locate(source, span)) },
     location: locate(source, first.span),
     ...(first.hint === undefined ? {} : { hint: first.hint }),
   });
