@@ -114,7 +114,12 @@ class PathInput implements CopyInput {
     this.#selections ??= this.#files.tree().then((tree) => {
       const { exclude, parents } = this.#step;
       const isContext = this.#files.kind === "context";
-      const selections = selectSource(tree, this.#source.pattern, { exclude, parents, isContext });
+      const selections = selectSource(tree, this.#source.pattern, {
+        exclude,
+        parents,
+        isContext,
+        onSkipped: (message) => this.#run.onEvent({ type: "warning", message }),
+      });
       this.#selected = selections;
       return selections;
     });

@@ -149,14 +149,12 @@ function copyLeaf(
   if (inode !== undefined) linked.set(inode, node);
 }
 
-/** The metadata a copied node gets. A socket becomes an empty file, as in BuildKit. */
+/** The metadata a copied node gets. */
 function applied(node: TreeNode, options: CopyOptions): TreeNode {
   const { owner, mode } = options;
-  const isSocket = node.type === "socket";
-  if (owner === undefined && mode === undefined && !isSocket) return node;
+  if (owner === undefined && mode === undefined) return node;
   return {
     ...node,
-    type: isSocket ? "file" : node.type,
     uid: owner?.uid ?? node.uid,
     gid: owner?.gid ?? node.gid,
     mode: mode === undefined || node.type === "symlink" ? node.mode : mode.apply(node.mode, node.type === "dir"),

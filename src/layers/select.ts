@@ -17,6 +17,8 @@ export interface SelectOptions {
   readonly exclude: readonly string[];
   /** Whether the tree is a build context: BuildKit reads patterns a little differently there. */
   readonly isContext: boolean;
+  /** Told of what cannot be copied and is left out. */
+  readonly onSkipped: (message: string) => void;
 }
 
 /**
@@ -34,7 +36,7 @@ export function selectSource(tree: FileTree, source: string, options: SelectOpti
   return expanded.matches.map((match) => ({
     tree,
     name: baseName(match.path),
-    nodes: nodesAt(tree, match.resolved, include, exclude),
+    nodes: nodesAt(tree, match.resolved, include, exclude, options),
   }));
 }
 
@@ -43,13 +45,27 @@ function nodesAt(
   start: ByteString,
   include: IgnoreMatcher | undefined,
   exclude: IgnoreMatcher | undefined,
+  options: SelectOptions,
 ): SelectedNode[] {
   const nodes: SelectedNode[] = [];
   for (const { path, relative, node, isOnTheWay } of walkTree(tree, start, { include, exclude })) {
+    if (node.type === "socket") {
+      options.onSkipped(`${tree.describe(path)} is a socket and was left out`);
+      continue;
+    }
+    // In an image a device is what somebody put there; in a build context it is the host's.
+    if (options.isContext && (node.type === "char" || node.type === "block")) throw deviceInContext(tree, path, node);
     const content = node.type === "file" ? contentIn(tree, path, node) : undefined;
     nodes.push({ path, relative, node, content, isOnTheWay });
   }
   return nodes;
+}
+
+function deviceInContext(tree: FileTree, path: ByteString, node: TreeNode): OcibuildError<"CONTEXT_UNSUPPORTED_FILE"> {
+  return new OcibuildError("CONTEXT_UNSUPPORTED_FILE", `${tree.describe(path)} is a device and cannot be copied`, {
+    details: { path: textOf(path), type: node.type },
+    hint: "exclude it with a line in .dockerignore",
+  });
 }
 
 /** The content of a tree's file; that of a layer's file stays what it is, so that its layer can be found. */
