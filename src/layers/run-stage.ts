@@ -4,7 +4,7 @@ import type { TaskInfo } from "../events.js";
 import type { DiffId } from "../oci/digest.js";
 import { formatPlatform } from "../oci/platform.js";
 import type { HistoryEntry, Image } from "../oci/types.js";
-import type { PlannedStage, Step } from "../plan/build-plan.js";
+import type { PlannedStage, StageId, Step } from "../plan/build-plan.js";
 import { locate } from "../util/source-text.js";
 import { runCopyStep } from "./copy-step.js";
 import type { RunContext } from "./run-context.js";
@@ -57,6 +57,8 @@ export async function runStage(
   for (const step of stage.steps) {
     run.signal.throwIfAborted();
     if (step.kind !== "config") {
+      // A step begins when the stages it reads from are there.
+      for (const id of readStages(step)) await stageLayers(id);
       const layer = await runStep(run, stage, step, tasks.shift()!, diffIds, stageLayers, options);
       diffIds = [...diffIds, layer.diffId];
       created = isoTime(layer.createdSeconds);
@@ -64,6 +66,10 @@ export async function runStage(
     history = [...history, historyOf(step, created)];
   }
   return { diffIds, base, history, created };
+}
+
+function readStages(step: Step): readonly StageId[] {
+  return step.kind === "copy" && step.from.kind === "stage" ? [step.from.stage] : [];
 }
 
 async function runStep(
