@@ -32,27 +32,30 @@ export async function buildCommand(
   const mode = progressMode(request, { isTTY: io.stderr.isTTY, isDumb });
   const options = toBuildOptions(request, operands, { env: io.env, cwd: io.cwd, stdoutIsTTY: io.stdout.isTTY });
   const archiveToStdout = (options.outputs ?? []).some((output) => typeof output !== "string" && goesToStdout(output));
+  const usesStdin = operands[0] === "-" || request.file === "-";
 
   const abort = new AbortController();
   const renderer = createRenderer(mode, { stderr: io.stderr, color, nowMs: io.nowMs, every: io.every });
   let stopped: Stop | undefined;
   const stop = (reason: Stop): void => {
-    if (stopped === undefined) {
-      stopped = reason;
-      abort.abort(new Error("the build was stopped"));
-      return;
-    }
-    renderer.end("cancelled");
-    io.exit(reason.code);
+    stopped = reason;
+    abort.abort(new Error("the build was stopped"));
+    // Whoever reads waits for bytes that may never come.
+    if (usesStdin) io.stdin().destroy();
   };
-  const forgetSignals = io.onSignal((signal) => stop({ code: exitCodeOfSignal(signal), signal }));
+  const forgetSignals = io.onSignal((signal) => {
+    const code = exitCodeOfSignal(signal);
+    if (stopped === undefined) return stop({ code, signal });
+    renderer.end("cancelled");
+    io.exit(code);
+  });
+  const forgetExit = io.onExit(() => renderer.end("failed"));
   io.onBrokenPipe(() => {
     if (stopped === undefined) stop({ code: EXIT_BROKEN_PIPE, signal: undefined });
   });
   try {
     const runBuild = await loadRunBuild();
     await removeStaleFiles(request, io.cwd);
-    const usesStdin = operands[0] === "-" || request.file === "-";
     const built = await runBuild({
       ...options,
       ...(usesStdin ? { stdin: io.stdin() } : {}),
@@ -69,6 +72,7 @@ export async function buildCommand(
     return finishFailed(io, mode, renderer, error, stopped);
   } finally {
     forgetSignals();
+    forgetExit();
   }
 }
 

@@ -31,6 +31,8 @@ export interface Io {
   onSignal(handler: (signal: StopSignal) => void): () => void;
   /** Calls `handler` when nobody reads what is written any more. */
   onBrokenPipe(handler: () => void): void;
+  /** Calls `action` when the process ends, for whatever reason; returns what takes that back. */
+  onExit(action: () => void): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
 }

@@ -2,6 +2,7 @@
 /** The program `ocibuild`: this process as the command line sees it. Everything else is in `runCli`. */
 import { EXIT_BROKEN_PIPE, EXIT_DONE, EXIT_FAILED } from "./exit-codes.js";
 import type { Io, Output, StopSignal } from "./io.js";
+import { errorStyle, formatError } from "./print-error.js";
 import { runCli } from "./run-cli.js";
 
 const SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
@@ -41,6 +42,10 @@ const io: Io = {
   onBrokenPipe: (handler) => {
     brokenPipeHandlers.push(handler);
   },
+  onExit: (action) => {
+    process.on("exit", action);
+    return () => process.off("exit", action);
+  },
   exit: (code) => process.exit(code),
 };
 
@@ -67,6 +72,11 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
     stream.write("", () => resolve());
   });
 }
+
+process.on("uncaughtException", (error) => {
+  io.stderr.write(formatError(error, errorStyle(io)));
+  process.exit(EXIT_FAILED);
+});
 
 let code = await runCli(io);
 await flushed(process.stdout);
