@@ -13,7 +13,7 @@ import { LayerStore } from "./layers/layer-store.js";
 import type { RunContext } from "./layers/run-context.js";
 import { runPlan } from "./layers/run-plan.js";
 import type { StageResult } from "./layers/run-stage.js";
-import { DEFAULT_GZIP_LEVEL } from "./layers/seal/compression.js";
+import { DEFAULT_GZIP_LEVEL } from "./compression/compression.js";
 import type { AssembledIndex } from "./oci/assemble-image.js";
 import type { Digest } from "./oci/digest.js";
 import { hostPlatform, parsePlatform } from "./oci/platform.js";
@@ -89,7 +89,8 @@ export async function runBuild(options: BuildOptions): Promise<Built> {
   const main = await contexts.openMain({ context, file, dockerfile });
   const ast = parseDockerfile({ name: main.dockerfile.name, text: main.dockerfile.text });
   const nowMs = (): number => Date.now() - startedMs;
-  const sources = new ImageSources({ store, client: registries.client, pull: options.pull ?? false, onEvent, nowMs });
+  const { client, hosts } = registries;
+  const sources = new ImageSources({ store, client, hosts, pull: options.pull ?? false, onEvent, nowMs });
   const plan = await planBuild({
     dockerfile: ast,
     platforms: (options.platforms ?? []).map((platform) => parsePlatform(platform)),

@@ -15,8 +15,11 @@ export interface BuildResult {
   readonly index?: AssembledIndex;
   /** What the result is to be called; each with a tag. */
   readonly names: readonly Reference[];
-  /** Repositories that hold a blob already (those of base images): a push to the same registry mounts from there. */
-  readonly origins?: ReadonlyMap<Digest, Reference>;
+  /**
+   * Repositories that hold a blob already (those of base images, also at mirrors): a push to the same registry mounts
+   * from there.
+   */
+  readonly origins?: ReadonlyMap<Digest, readonly Reference[]>;
   /**
    * The flattened root file system of one of `images`: parents before children, a hard link after the path it names,
    * no whiteouts. May be called several times. Needed by the `local` and `tar` outputs.

@@ -75,10 +75,9 @@ function mountHints(
 ): (digest: Digest) => string | undefined {
   const earlier = pushed.find((other) => other.registry === target.registry)?.repository;
   return (digest) => {
-    const origin = origins?.get(digest);
-    const usable =
-      origin !== undefined && origin.registry === target.registry && origin.repository !== target.repository;
-    return usable ? origin.repository : earlier;
+    const usable = ({ registry, repository }: Reference): boolean =>
+      registry === target.registry && repository !== target.repository;
+    return origins?.get(digest)?.find(usable)?.repository ?? earlier;
   };
 }
 

@@ -17,6 +17,7 @@ import { formatReference, parseReference, type Reference } from "../oci/referenc
 import type { ImageResolver } from "../oci/resolver.js";
 import type { Descriptor, Image, Platform } from "../oci/types.js";
 import type { RegistryClient } from "../registry/client.js";
+import { mirroredNames, type RegistryHosts } from "../registry/hosts.js";
 import type { DocumentCache } from "../registry/resolver.js";
 import { MAX_DOCUMENT_BYTES } from "../util/strict-json.js";
 
@@ -24,6 +25,7 @@ export interface ImageSourcesOptions {
   readonly store: Store;
   /** Made when a registry is first needed. */
   readonly client: () => Promise<RegistryClient>;
+  readonly hosts: RegistryHosts;
   /** Ask the registry also for what the store knows. */
   readonly pull: boolean;
   readonly onEvent: OnEvent;
@@ -34,7 +36,7 @@ export class ImageSources implements ImageResolver {
   readonly #options: ImageSourcesOptions;
   readonly #underWay = new Map<Digest, Promise<void>>();
   readonly #readers = new Map<Image, FetchingReader>();
-  readonly #origins = new Map<Digest, Reference>();
+  readonly #origins = new Map<Digest, readonly Reference[]>();
 
   constructor(options: ImageSourcesOptions) {
     this.#options = options;
@@ -58,7 +60,7 @@ export class ImageSources implements ImageResolver {
   }
 
   /** Repositories that blobs came from: a push to the same registry can mount them. */
-  get origins(): ReadonlyMap<Digest, Reference> {
+  get origins(): ReadonlyMap<Digest, readonly Reference[]> {
     return this.#origins;
   }
 
@@ -164,7 +166,8 @@ export class ImageSources implements ImageResolver {
     const { store } = this.#options;
     this.#readers.set(image, new FetchingReader(store.blobs, blobs, this.#underWay, this.#watcher(name)));
     if (name === undefined) return;
-    for (const { descriptor } of image.layers) this.#origins.set(descriptor.digest, name);
+    const names = mirroredNames(this.#options.hosts, name);
+    for (const { descriptor } of image.layers) this.#origins.set(descriptor.digest, names);
   }
 
   #watcher(name: Reference | undefined): FetchWatcher {

@@ -1,5 +1,6 @@
 /** The registry client of one build, made when a registry is first needed: its HTTP library takes a while to load. */
 import type { RegistryClient } from "../registry/client.js";
+import { type RegistryHosts, registryHosts } from "../registry/hosts.js";
 
 export interface RegistryAccessOptions {
   readonly mirrors: readonly string[];
@@ -10,10 +11,13 @@ export interface RegistryAccessOptions {
 }
 
 export class RegistryAccess implements AsyncDisposable {
+  readonly hosts: RegistryHosts;
   readonly #options: RegistryAccessOptions;
   #client: Promise<RegistryClient> | undefined;
 
+  /** @throws OPTIONS_INVALID */
   constructor(options: RegistryAccessOptions) {
+    this.hosts = registryHosts({ mirrors: options.mirrors, insecure: options.insecure });
     this.#options = options;
   }
 
@@ -23,14 +27,13 @@ export class RegistryAccess implements AsyncDisposable {
   };
 
   async #create(): Promise<RegistryClient> {
-    const { mirrors, insecure, dockerConfigFile, userAgent } = this.#options;
-    const [{ createRegistryClient }, { registryHosts }, { dockerCredentials }] = await Promise.all([
+    const { dockerConfigFile, userAgent } = this.#options;
+    const [{ createRegistryClient }, { dockerCredentials }] = await Promise.all([
       import("../registry/client.js"),
-      import("../registry/hosts.js"),
       import("../registry/docker-config.js"),
     ]);
     return createRegistryClient({
-      hosts: registryHosts({ mirrors, insecure }),
+      hosts: this.hosts,
       credentials: dockerCredentials({ configFile: dockerConfigFile }),
       userAgent,
     });

@@ -5,6 +5,7 @@
  * elsewhere only for hosts that were named as insecure, and never because a certificate was not accepted.
  */
 import { OcibuildError } from "../errors.js";
+import type { Reference } from "../oci/reference.js";
 import { isLoopback } from "./address.js";
 
 /** A server that holds copies of another registry's content. */
@@ -79,6 +80,16 @@ export function pullEndpoints(hosts: RegistryHosts, registry: string): [Endpoint
   const home = homeEndpoint(hosts, registry);
   const [first, ...others] = mirrors;
   return first === undefined ? [home] : [first, ...others, home];
+}
+
+/** `reference`, and under which names the mirrors of its registry have the same image: mirrors first. */
+export function mirroredNames(hosts: RegistryHosts, reference: Reference): readonly Reference[] {
+  const mirrors = hosts.mirrors.get(reference.registry.toLowerCase()) ?? [];
+  const names = mirrors.map(({ host, path }) => {
+    const repository = path === "" ? reference.repository : `${path}/${reference.repository}`;
+    return { ...reference, registry: host, repository };
+  });
+  return [...names, reference];
 }
 
 /**

@@ -96,11 +96,11 @@ describe("pushing", () => {
       ["r.example/app:1", "docker.io/me/app:1"],
     );
     const [base, added] = result.images[0]!.layers.map(({ descriptor }) => descriptor.digest);
-    const origins = new Map([[base!, parseReference("r.example/base/node:20")]]);
+    const origins = new Map([[base!, ["docker.io/library/node:20", "r.example/base/node:20"].map(parseReference)]]);
     await registryExporter(pusher).export({ ...result, origins }, blobs);
     expect(pusher.log).toContain(`blob r.example/app ${base} from base/node`);
     expect(pusher.log).toContain(`blob r.example/app ${added}`);
-    expect(pusher.log).toContain(`blob docker.io/me/app ${base}`);
+    expect(pusher.log).toContain(`blob docker.io/me/app ${base} from library/node`);
   });
 
   it("mounts into a second repository what the first one has got", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { formatReference, parseReference } from "../../src/oci/reference.js";
 import { isLoopback, redactUrl } from "../../src/registry/address.js";
-import { homeEndpoint, pullEndpoints, registryHosts } from "../../src/registry/hosts.js";
+import { homeEndpoint, mirroredNames, pullEndpoints, registryHosts } from "../../src/registry/hosts.js";
 
 function origins(registry: string, options: Parameters<typeof registryHosts>[0] = {}): string[] {
   return homeEndpoint(registryHosts(options), registry).origins.map((url) => url.origin);
@@ -45,6 +46,16 @@ describe("mirrors", () => {
       endpoint.mirror,
     ]);
   }
+
+  test("have an image under their own host and path", () => {
+    const hosts = registryHosts({ mirrors: ["docker.io=http://127.0.0.1:5000", "docker.io=m.example/hub"] });
+    expect(mirroredNames(hosts, parseReference("node:7")).map(formatReference)).toEqual([
+      "127.0.0.1:5000/library/node:7",
+      "m.example/hub/library/node:7",
+      "docker.io/library/node:7",
+    ]);
+    expect(mirroredNames(hosts, parseReference("quay.io/x")).map(formatReference)).toEqual(["quay.io/x:latest"]);
+  });
 
   test("are asked in their order, before the registry, with their own credentials", () => {
     expect(
