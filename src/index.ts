@@ -3,6 +3,7 @@ import { type Built, runBuild } from "./build.js";
 import type { BuildOptions } from "./options.js";
 
 export type { Built } from "./build.js";
+export type { Compression } from "./compression/compression.js";
 export { type ContextSource, dir, type FileSelection, memory, tar } from "./context/context-source.js";
 export type { MemoryFiles } from "./context/memory-tree.js";
 export {
@@ -14,7 +15,6 @@ export {
   type SourceLocation,
 } from "./errors.js";
 export type { BuildEvent, OnEvent, TaskInfo, TaskOutcome } from "./events.js";
-export type { Compression } from "./layers/seal/compression.js";
 export type { ChainId, DiffId, Digest } from "./oci/digest.js";
 export type {
   Descriptor,

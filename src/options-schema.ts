@@ -1,8 +1,8 @@
 /** Checks the options of users' code: unknown keys, wrong types. Loaded only for callers that may be wrong. */
 import { z } from "zod";
-import { nearestName } from "./dockerfile/suggest.js";
 import { OcibuildError } from "./errors.js";
 import type { BuildOptions } from "./options.js";
+import { nearestName } from "./util/suggest.js";
 
 const strings = z.record(z.string(), z.string());
 const compression = z.discriminatedUnion("kind", [

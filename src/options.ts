@@ -3,9 +3,9 @@
  * said here. Shapes are checked in `options-schema.ts`, which only callers that may be wrong (users' code) go through.
  */
 import type { Readable } from "node:stream";
+import type { Compression } from "./compression/compression.js";
 import type { ContextSource } from "./context/context-source.js";
 import type { OnEvent } from "./events.js";
-import type { Compression } from "./layers/seal/compression.js";
 import type { OutputSpec } from "./output/parse-output-spec.js";
 
 /** A named context: `--build-context NAME=…`. */

@@ -1,7 +1,8 @@
 /** Checks the flags of an instruction against the ones it knows. */
+
+import { didYouMean } from "../util/suggest.js";
 import type { Flag, Word } from "./ast.js";
 import type { Fail } from "./diagnostics.js";
-import { didYouMean } from "./suggest.js";
 
 /** `bool` is set by `--name` alone; `list` may be repeated. */
 export type FlagType = "bool" | "string" | "list";

@@ -1,5 +1,6 @@
 /** One logical line → one instruction: takes it apart, reads its heredocs, and hands it to the parser of its kind. */
 
+import { nearestName } from "../util/suggest.js";
 import { type Arguments, parseArguments } from "./arguments.js";
 import type { Instruction } from "./ast.js";
 import type { DiagnosticList } from "./diagnostics.js";
@@ -7,7 +8,6 @@ import { readHeredocs } from "./heredocs.js";
 import { type InstructionLine, splitInstruction } from "./instruction-line.js";
 import { INSTRUCTIONS } from "./instructions/table.js";
 import type { LineReader, NumberedLine } from "./line-reader.js";
-import { nearestName } from "./suggest.js";
 import { trimSpace } from "./whitespace.js";
 
 const WITH_HEREDOCS: ReadonlySet<string> = new Set(["ADD", "COPY", "RUN"]);

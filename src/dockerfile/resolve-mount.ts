@@ -5,10 +5,10 @@
  * @spec Dockerfile reference, "RUN --mount"
  */
 import { goQuote } from "../util/go-format.js";
+import { didYouMean } from "../util/suggest.js";
 import type { MountOption, RunMount } from "./ast.js";
 import { parseBool } from "./parse-bool.js";
 import { parseSize } from "./size.js";
-import { didYouMean } from "./suggest.js";
 
 export type MountType = "bind" | "cache" | "tmpfs" | "secret" | "ssh";
 export type CacheSharing = "shared" | "private" | "locked";

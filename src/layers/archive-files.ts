@@ -1,15 +1,16 @@
 /** Archives that ADD unpacks: told apart from other files by their bytes, uncompressed once to a temporary file. */
 
+import { decompressAs } from "../compression/decompress.js";
 import { detectArchive } from "../context/spool-archive.js";
-import { isOcibuildError } from "../errors.js";
+import { isOcibuildError, OcibuildError } from "../errors.js";
+import { TAR_LIMITS } from "../tar/limits.js";
 import { TarReader } from "../tar/reader.js";
 import type { ContentReader } from "../tree/file-tree.js";
 import type { OpenEntry } from "./apply-layer.js";
 import { fileReader } from "./fetched-file.js";
 import type { FileContent } from "./fs-node.js";
-import type { IndexedEntry } from "./layer-index.js";
+import { type IndexedEntry, indexedEntry } from "./layer-index.js";
 import type { RunContext } from "./run-context.js";
-import { decompress } from "./seal/decompress.js";
 
 export interface ArchiveFiles {
   /** In the order of the archive. */
@@ -22,13 +23,15 @@ const CHUNK_BYTES = 256 * 1024;
 /**
  * The files of the archive that `content` is; `undefined` when it is none (also when it holds no entry, as in BuildKit).
  * The temporary file lives until the run ends.
- * @throws TAR_INVALID, COMPRESSION_INVALID when it begins as an archive and then is damaged
+ * @throws TAR_INVALID, COMPRESSION_INVALID when it begins as an archive and then is damaged; COMPRESSION_UNSUPPORTED
  */
 export async function readArchive(run: RunContext, content: FileContent): Promise<ArchiveFiles | undefined> {
   const entries: IndexedEntry[] = [];
-  const reader = new TarReader({
-    entry: (entry, dataOffset) => entries.push({ ...entry, dataOffset, contentDigest: undefined }),
-  });
+  const reader = new TarReader(
+    { entry: (entry, dataOffset) => entries.push(indexedEntry(entry, dataOffset)) },
+    TAR_LIMITS,
+    "clamp",
+  );
   const file = run.createTemporary();
   try {
     const chunks = contentChunks(content.open());
@@ -36,8 +39,9 @@ export async function readArchive(run: RunContext, content: FileContent): Promis
     if (first.done) return undefined;
     const format = detectArchive(first.value);
     if (format === undefined) return undefined;
+    if (format === "bzip2" || format === "xz") throw unsupported(format);
     const kind = format === "tar" ? "uncompressed" : format;
-    for await (const bytes of decompress(prepend(first.value, chunks), kind, { signal: run.signal })) {
+    for await (const bytes of decompressAs(prepend(first.value, chunks), kind, { signal: run.signal })) {
       file.write(bytes);
       reader.write(bytes);
     }
@@ -56,6 +60,13 @@ export async function readArchive(run: RunContext, content: FileContent): Promis
       rememberDigest() {},
     }),
   };
+}
+
+function unsupported(format: string): OcibuildError<"COMPRESSION_UNSUPPORTED"> {
+  return new OcibuildError("COMPRESSION_UNSUPPORTED", `ADD cannot unpack ${format} archives`, {
+    details: { compression: format },
+    hint: `Decompress it first, for example with "${format} -d", or COPY it as it is.`,
+  });
 }
 
 async function* contentChunks(reader: ContentReader): AsyncGenerator<Buffer, void, undefined> {

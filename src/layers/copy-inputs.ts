@@ -170,9 +170,7 @@ class HttpInput implements CopyInput {
     const content = fetchedFileContent(file);
     const archive = this.#unpack ? await readArchive(this.#run, content) : undefined;
     if (archive !== undefined) return [{ kind: "archive", ...archive }];
-    const { times } = this.#run;
-    const mtimeSeconds = file.mtimeSeconds ?? times.epochSeconds ?? times.nowSeconds;
-    const meta = fileMeta(0o600, 0, 0, file.sizeBytes, mtimeSeconds);
+    const meta = fileMeta(0o600, 0, 0, file.sizeBytes, file.mtimeSeconds ?? 0);
     return [{ kind: "files", selection: oneFile(fileNameOf(this.#url), meta, content) }];
   }
 

@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import type { Store } from "../cache/store.js";
+import { decompress } from "../compression/decompress.js";
 import { OcibuildError } from "../errors.js";
 import type { Abortable, BlobReader } from "../oci/blobs.js";
 import { chainIdOf, type DiffId } from "../oci/digest.js";
@@ -13,7 +14,6 @@ import { applyLayer } from "./apply-layer.js";
 import type { FileContent } from "./fs-node.js";
 import { emptyTree, type FsTree } from "./fs-tree.js";
 import { decodeLayerIndex, encodeLayerIndex, type IndexedEntry, indexTar } from "./layer-index.js";
-import { decompress } from "./seal/decompress.js";
 
 /** Where a layer that an image brought can be had. */
 interface Origin {

@@ -1,13 +1,13 @@
 /** What every step of one run shares. */
 import type { PendingFile } from "../cache/pending-file.js";
 import type { Store } from "../cache/store.js";
+import type { Compression } from "../compression/compression.js";
 import type { OnEvent } from "../events.js";
 import type { PlannedStage } from "../plan/build-plan.js";
 import type { FileSource } from "../plan/file-source.js";
 import type { FileTree } from "../tree/file-tree.js";
 import type { SourceText } from "../util/source-text.js";
 import type { LayerStore } from "./layer-store.js";
-import type { Compression } from "./seal/compression.js";
 import type { StepLayer } from "./step-result.js";
 import type { TimePolicy } from "./times.js";
 

@@ -1,5 +1,6 @@
 /** Writes what an edit changed as a layer into the store: compressed when an output will want it so, else as a tar. */
 
+import { type Compression, compressionSpec } from "../compression/compression.js";
 import type { DiffId } from "../oci/digest.js";
 import { layerMediaType } from "../oci/media-types.js";
 import type { FsEdit } from "./fs-edit.js";
@@ -7,7 +8,6 @@ import { layerEntriesOf } from "./layer-entries.js";
 import type { LayerEntry } from "./layer-entry.js";
 import type { IndexedEntry } from "./layer-index.js";
 import type { RunContext } from "./run-context.js";
-import { type Compression, compressionSpec } from "./seal/compression.js";
 import { writeLayer } from "./seal/write-layer.js";
 import { entryTime } from "./times.js";
 

@@ -1,10 +1,10 @@
 /** What ran → finished images: layers in the form the outputs want, history, config, manifest. */
 import type { Store } from "../cache/store.js";
+import { type Compression, compressionSpec } from "../compression/compression.js";
 import { fileReader } from "../layers/fetched-file.js";
 import type { LayerStore } from "../layers/layer-store.js";
 import type { StageResult } from "../layers/run-stage.js";
 import { compressTar } from "../layers/seal/compress-tar.js";
-import { type Compression, compressionSpec } from "../layers/seal/compression.js";
 import { type AssembledIndex, assembleImage, assembleIndex } from "../oci/assemble-image.js";
 import type { DiffId } from "../oci/digest.js";
 import { layerMediaType, type MediaTypeFamily } from "../oci/media-types.js";

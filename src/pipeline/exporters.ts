@@ -1,8 +1,8 @@
 /** `--output` values → exporters, each with the form in which it wants the image. */
 import { resolve } from "node:path";
 import type { Store } from "../cache/store.js";
+import { type Compression, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL } from "../compression/compression.js";
 import { OcibuildError } from "../errors.js";
-import { type Compression, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL } from "../layers/seal/compression.js";
 import { parseReference, type Reference } from "../oci/reference.js";
 import type { Exporter } from "../output/exporter.js";
 import type { Destination } from "../output/output-file.js";

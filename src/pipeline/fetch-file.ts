@@ -1,6 +1,7 @@
 /** Fetches what ADD names by URL into a temporary file, hashed while it is written. */
 import { createHash } from "node:crypto";
 import type { PendingFile } from "../cache/pending-file.js";
+import { decompressAs } from "../compression/decompress.js";
 import { OcibuildError } from "../errors.js";
 import type { FetchedFile } from "../layers/run-context.js";
 import { redactUrl } from "../registry/address.js";
@@ -41,7 +42,7 @@ export async function fetchFile(url: string, options: FetchFileOptions): Promise
     );
     const sha256 = createHash("sha256");
     const wanted = checksum?.startsWith("sha512:") === true ? createHash("sha512") : undefined;
-    for await (const chunk of response.body) {
+    for await (const chunk of contentOf(response, signal)) {
       if (target.sizeBytes + chunk.length > LIMIT_BYTES) throw tooLarge(response.url);
       sha256.update(chunk);
       wanted?.update(chunk);
@@ -64,7 +65,7 @@ export async function fetchFile(url: string, options: FetchFileOptions): Promise
 /** The response if it brings the file. */
 async function accepted(response: HttpResponse): Promise<HttpResponse> {
   const encoding = response.header("content-encoding") ?? "identity";
-  if (response.status === 200 && encoding === "identity") return response;
+  if (response.status === 200 && (encoding === "identity" || encoding === "gzip")) return response;
   await response.discard();
   const url = redactUrl(response.url);
   if (RETRYABLE_STATUS.has(response.status)) {
@@ -82,6 +83,13 @@ async function accepted(response: HttpResponse): Promise<HttpResponse> {
     details: { url, status: response.status },
     hint: "check the URL of ADD: it must give the file itself",
   });
+}
+
+/** The file itself: some servers encode whatever they are asked for. */
+function contentOf(response: HttpResponse, signal: AbortSignal): AsyncIterable<Buffer> {
+  return response.header("content-encoding") === "gzip"
+    ? decompressAs(response.body, "gzip", { signal })
+    : response.body;
 }
 
 function timeOf(lastModified: string | undefined): number | undefined {

@@ -1,10 +1,10 @@
 /** Brings in what stages start from: images by the resolver, named contexts, nothing. */
 
-import { nearestName } from "../dockerfile/suggest.js";
 import { isOcibuildError, OcibuildError } from "../errors.js";
 import { formatReference, parseReference } from "../oci/reference.js";
 import type { Image, Platform } from "../oci/types.js";
 import { goQuote } from "../util/go-format.js";
+import { nearestName } from "../util/suggest.js";
 import { type ImageDraft, imageOf, scratchImage } from "./image-draft.js";
 import { type FoundContext, findNamedContext } from "./named-contexts.js";
 import { located, planProblem } from "./problem.js";

@@ -2,11 +2,11 @@
 
 import type { Stage, StageInstruction } from "../dockerfile/ast.js";
 import { expandWord } from "../dockerfile/expand.js";
-import { didYouMean } from "../dockerfile/suggest.js";
 import { isOcibuildError, OcibuildError } from "../errors.js";
 import { parsePlatform } from "../oci/platform.js";
 import type { Platform } from "../oci/types.js";
 import { goQuote } from "../util/go-format.js";
+import { didYouMean } from "../util/suggest.js";
 import { Environment } from "./environment.js";
 import { findNamedContext } from "./named-contexts.js";
 import { at, planProblem, type Where } from "./problem.js";

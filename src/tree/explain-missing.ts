@@ -1,6 +1,7 @@
 /** Hints for paths that are not where somebody expected them. */
-import { nearestName } from "../dockerfile/suggest.js";
+
 import { type ByteString, textOf } from "../util/bytes.js";
+import { nearestName } from "../util/suggest.js";
 import type { FileTree } from "./file-tree.js";
 import { baseName, joinPath, parentPath, ROOT } from "./paths.js";
 import { hasWildcards } from "./pattern.js";

@@ -14,6 +14,7 @@ export const RANKS: ReadonlyMap<string, number> = new Map([
   ["src/oci/", 2],
   ["src/tar/", 2],
   ["src/dockerfile/", 2],
+  ["src/compression/", 3],
   ["src/tree/", 3],
   ["src/events.ts", 3],
   ["src/cache/", 4],

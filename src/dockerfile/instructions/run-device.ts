@@ -1,9 +1,10 @@
 /** `RUN --device=name,required`. */
+
+import { didYouMean } from "../../util/suggest.js";
 import type { RunDevice, Word } from "../ast.js";
 import { parseCsv } from "../csv.js";
 import type { Fail } from "../diagnostics.js";
 import { parseBool } from "../parse-bool.js";
-import { didYouMean } from "../suggest.js";
 
 export function parseDevice(word: Word, fail: Fail): RunDevice | undefined {
   const { span } = word;

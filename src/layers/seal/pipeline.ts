@@ -5,11 +5,11 @@
  * Node's thread pool, several blocks at a time; what comes out depends neither on how many nor on how the block was filled.
  */
 import { createHash, type Hash } from "node:crypto";
+import type { BlockEncoder } from "../../compression/block-encoder.js";
+import { assertCompression, type Compression } from "../../compression/compression.js";
+import { GzipEncoder } from "../../compression/gzip-encoder.js";
+import { ZstdEncoder } from "../../compression/zstd-encoder.js";
 import { type DiffId, type Digest, digestFromHash } from "../../oci/digest.js";
-import type { BlockEncoder } from "./block-encoder.js";
-import { assertCompression, type Compression } from "./compression.js";
-import { GzipEncoder } from "./gzip-encoder.js";
-import { ZstdEncoder } from "./zstd-encoder.js";
 
 /** Takes bytes at once; the chunk is reused after the call. An exception ends the writing. */
 export interface ByteSink {
