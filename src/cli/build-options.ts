@@ -1,8 +1,8 @@
 /** Request → `BuildOptions`: every text is checked here, before anything is opened, so that a typing error costs nothing. */
 import { resolve } from "node:path";
+import { type Compression, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL } from "../compression/compression.js";
 import { parseContextSource } from "../context/context-source.js";
 import { OcibuildError } from "../errors.js";
-import { type Compression, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL } from "../layers/seal/compression.js";
 import { formatPlatform, hostPlatform, parsePlatform } from "../oci/platform.js";
 import { parseReference } from "../oci/reference.js";
 import type { BuildOptions } from "../options.js";

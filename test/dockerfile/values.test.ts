@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseCsv } from "../../src/dockerfile/csv.js";
 import { parseDuration } from "../../src/dockerfile/duration.js";
 import { parseSize } from "../../src/dockerfile/size.js";
-import { didYouMean, nearestName } from "../../src/dockerfile/suggest.js";
+import { didYouMean, nearestName } from "../../src/util/suggest.js";
 
 describe("parseDuration", () => {
   it.each([

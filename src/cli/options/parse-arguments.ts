@@ -1,7 +1,7 @@
 /** Arguments → request, as docker reads them: options anywhere, `--name value`, `--name=value`, `-qt value`, `--`. */
 import { Command, CommanderError, Option } from "commander";
-import { nearestName } from "../../dockerfile/suggest.js";
 import { OcibuildError } from "../../errors.js";
+import { nearestName } from "../../util/suggest.js";
 import { type BuildRequest, emptyRequest } from "./build-request.js";
 import { ALL_OPTIONS } from "./catalogue.js";
 import { type CommandLineOption, parseSwitchValue } from "./option.js";
