@@ -5,10 +5,16 @@ const SLASH = 0x2f;
 const DOT = 0x2e;
 
 /**
- * `name` in normal form, resolved by its text alone as Go's `path.Clean` does; the empty string is the root.
- * `undefined` when a `..` leaves the root or the name has a NUL byte.
+ * What becomes of a `..` that leaves the root: layers are refused for it; archives that ADD unpacks are unpacked as in a
+ * chroot, where the root is its own parent.
  */
-export function normalizeName(name: ByteString): ByteString | undefined {
+export type EscapingNames = "refuse" | "clamp";
+
+/**
+ * `name` in normal form, resolved by its text alone as Go's `path.Clean` does; the empty string is the root.
+ * `undefined` when it has a NUL byte, or when a `..` leaves the root and is not clamped.
+ */
+export function normalizeName(name: ByteString, escaping: EscapingNames = "refuse"): ByteString | undefined {
   let end = name.length;
   while (end > 0 && name.charCodeAt(end - 1) === SLASH) end--;
   if (isNormal(name, end)) return end === name.length ? name : (name.slice(0, end) as ByteString);
@@ -17,7 +23,7 @@ export function normalizeName(name: ByteString): ByteString | undefined {
   for (const component of name.split("/")) {
     if (component === "" || component === ".") continue;
     if (component !== "..") kept.push(component);
-    else if (kept.pop() === undefined) return undefined;
+    else if (kept.pop() === undefined && escaping === "refuse") return undefined;
   }
   return kept.join("/") as ByteString;
 }

@@ -4,8 +4,14 @@ import { type ByteString, bufferOf, textOf } from "../util/bytes.js";
 import type { EntryType, TarEntry, Xattrs } from "./entry.js";
 import { readName, readNumber } from "./fields.js";
 import type { TarLimits } from "./limits.js";
-import { depthOf, normalizeName } from "./names.js";
+import { depthOf, type EscapingNames, normalizeName } from "./names.js";
 import { MAX_ID, type PaxRecords, parsePaxNumber, parsePaxTime, XATTR_PREFIX } from "./pax.js";
+
+/** What an entry may be. */
+export interface EntryRules {
+  readonly limits: TarLimits;
+  readonly escapingNames: EscapingNames;
+}
 
 /** The extended headers that came before an entry and hold for it alone. */
 export interface ExtendedHeaders {
@@ -39,13 +45,13 @@ export function readEntry(
   at: number,
   extended: ExtendedHeaders,
   offset: number,
-  limits: TarLimits,
+  rules: EntryRules,
 ): TarEntry {
   const { pax } = extended;
   const rawName = extendedName(pick(pax, "path"), extended.gnuName, "names", offset) ?? ustarName(block, at);
   const flag = block[at + 156] as number;
   const type = typeOf(flag, rawName, pax);
-  const path = normalPath(rawName, rawName, "name", offset, limits);
+  const path = normalPath(rawName, rawName, "name", offset, rules);
   const linkname = linkOf(
     type,
     extendedName(pick(pax, "linkpath"), extended.gnuLink, "link targets", offset),
@@ -53,7 +59,7 @@ export function readEntry(
     at,
     rawName,
     offset,
-    limits,
+    rules,
   );
   if (path === "" && type !== "dir") throw invalid(rawName, "is the root of the archive but not a directory", offset);
   const isDevice = type === "char" || type === "block";
@@ -144,14 +150,15 @@ function linkOf(
   at: number,
   rawName: ByteString,
   offset: number,
-  limits: TarLimits,
+  rules: EntryRules,
 ): ByteString {
   if (type !== "symlink" && type !== "hardlink") return "" as ByteString;
   const link = extended ?? readName(block, at + 157, 100);
-  const normal = type === "hardlink" ? normalPath(link, rawName, "link target", offset, limits) : link;
+  const normal = type === "hardlink" ? normalPath(link, rawName, "link target", offset, rules) : link;
   if (normal === "" || normal.includes("\0"))
     throw invalid(rawName, `has no valid link target (${quote(link)})`, offset);
-  if (normal.length > limits.nameBytes) throw tooLong(rawName, "link target", "nameBytes", limits.nameBytes);
+  const { nameBytes } = rules.limits;
+  if (normal.length > nameBytes) throw tooLong(rawName, "link target", "nameBytes", nameBytes);
   return normal;
 }
 
@@ -160,10 +167,11 @@ function normalPath(
   rawName: ByteString,
   what: string,
   offset: number,
-  limits: TarLimits,
+  rules: EntryRules,
 ): ByteString {
+  const { limits, escapingNames } = rules;
   if (name.length > limits.nameBytes) throw tooLong(rawName, what, "nameBytes", limits.nameBytes);
-  const path = normalizeName(name);
+  const path = normalizeName(name, escapingNames);
   if (path === undefined) {
     const fault = name.includes("\0") ? "has a NUL byte" : "leaves the root";
     throw invalid(rawName, name === rawName ? fault : `has a ${what} that ${fault} (${quote(name)})`, offset);

@@ -10,8 +10,15 @@ import type { TarEntry } from "./entry.js";
 import { hasValidChecksum, isZero, readName, readNumber } from "./fields.js";
 import { BLOCK_BYTES, paddingOf } from "./header.js";
 import { TAR_LIMITS, type TarLimits } from "./limits.js";
+import type { EscapingNames } from "./names.js";
 import { parsePaxRecords } from "./pax.js";
-import { assertGlobalRecords, type ExtendedHeaders, NO_EXTENDED_HEADERS, readEntry } from "./read-entry.js";
+import {
+  assertGlobalRecords,
+  type EntryRules,
+  type ExtendedHeaders,
+  NO_EXTENDED_HEADERS,
+  readEntry,
+} from "./read-entry.js";
 
 /** Told what is in the archive, in its order, synchronously from within `write`. */
 export interface TarHandler {
@@ -34,6 +41,7 @@ const TYPE_GNU_LINK = 0x4b; // K
 export class TarReader {
   readonly #handler: TarHandler;
   readonly #limits: TarLimits;
+  readonly #rules: EntryRules;
   readonly #block: Buffer = Buffer.alloc(BLOCK_BYTES);
   #held = 0;
   #state: State = "header";
@@ -50,9 +58,10 @@ export class TarReader {
   #zeroBlocks = 0;
   #entryCount = 0;
 
-  constructor(handler: TarHandler, limits: TarLimits = TAR_LIMITS) {
+  constructor(handler: TarHandler, limits: TarLimits = TAR_LIMITS, escapingNames: EscapingNames = "refuse") {
     this.#handler = handler;
     this.#limits = limits;
+    this.#rules = { limits, escapingNames };
   }
 
   /** Bytes written so far. */
@@ -136,7 +145,7 @@ export class TarReader {
     }
     this.#entryCount++;
     if (this.#entryCount > this.#limits.entries) throw overLimit("entries", this.#limits.entries);
-    const entry = readEntry(block, at, this.#extended, offset, this.#limits);
+    const entry = readEntry(block, at, this.#extended, offset, this.#rules);
     this.#extended = NO_EXTENDED_HEADERS;
     this.#handler.entry(entry, offset + BLOCK_BYTES);
     this.#left = entry.size;

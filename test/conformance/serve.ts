@@ -45,7 +45,7 @@ function answerFile(
   method: string | undefined,
   response: ServerResponse,
 ): void {
-  const file = new Map(Object.entries(http?.files ?? {})).get(url);
+  const file = new Map(Object.entries(http?.files ?? {})).get(decodeURIComponent(url));
   const body = file === undefined ? Buffer.from("not found\n") : caseBytes(file);
   response.writeHead(file === undefined ? 404 : (file.status ?? 200), {
     "content-length": body.length,

@@ -32,6 +32,15 @@ describe("normalizeName", () => {
     expect(normalize(name)).toBeUndefined();
   });
 
+  it.each([
+    ["../a", "a"],
+    ["a/../../b", "b"],
+    ["/../../c/..", ""],
+  ])("U1: clamps %j at the root where it is told to", (name, clamped) => {
+    expect(normalizeName(name as ByteString, "clamp")).toBe(clamped);
+    expect(normalizeName("a\0b" as ByteString, "clamp")).toBeUndefined();
+  });
+
   it("agrees with resolving the components one by one, whatever the name", () => {
     const component = fc.constantFrom("", ".", "..", "a", "bc", "...", ".x", "x.");
     fc.assert(
