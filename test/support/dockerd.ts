@@ -1,0 +1,79 @@
+/**
+ * A Docker daemon of the test's own: own socket, own storage, no bridge, no firewall rules, so that containers need
+ * `--network host`. Needs root and the programs `dockerd` and `docker` (Debian package docker.io).
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { makeOwnFolder, removeOwnFolder } from "./own-folder.js";
+import { type ProgramOptions, runProgram, tryProgram } from "./program.js";
+
+export interface Dockerd extends AsyncDisposable {
+  /** Runs `docker ...args` against this daemon; returns its standard output. */
+  docker(args: readonly string[], options?: Pick<ProgramOptions, "input">): Promise<string>;
+  /** Ends the daemon with its containers and removes its storage. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 20_000;
+
+/** Starts a daemon that talks plain HTTP to the registry `insecureRegistry`, and waits until it answers. */
+export async function startDockerd(options: { readonly insecureRegistry?: string } = {}): Promise<Dockerd> {
+  const folder = makeOwnFolder("dockerd");
+  const socket = `unix://${join(folder, "s")}`;
+  const clientConfig = join(folder, "client");
+  mkdirSync(clientConfig);
+  const noSettings = join(folder, "daemon.json");
+  writeFileSync(noSettings, "{}");
+  const { insecureRegistry } = options;
+  const child = spawn(
+    "dockerd",
+    [
+      ...["--iptables=false", "--ip6tables=false", "--bridge=none", "--userland-proxy=false"],
+      ...["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")],
+      ...["-H", socket, "--pidfile", join(folder, "pid")],
+      ...["--config-file", noSettings, "--shutdown-timeout", "1"],
+      ...(insecureRegistry === undefined ? [] : ["--insecure-registry", insecureRegistry]),
+    ],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
+  let log = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    log = (log + chunk.toString("utf8")).slice(-4000);
+  });
+  let over = false;
+  const ended = new Promise<void>((resolve) => {
+    const end = (reason: unknown): void => {
+      log += String(reason ?? "");
+      over = true;
+      resolve();
+    };
+    child.once("error", end);
+    child.once("exit", end);
+  });
+  // The daemon ends its containers and its containerd when it is asked to, not when it is killed.
+  const endWithUs = (): void => void child.kill("SIGTERM");
+  process.once("exit", endWithUs);
+  const stop = async (): Promise<void> => {
+    process.removeListener("exit", endWithUs);
+    child.kill("SIGTERM");
+    await Promise.race([ended, delay(STOP_TIMEOUT_MS, undefined, { ref: false })]);
+    if (!over) throw new Error(`dockerd does not end: ${log}`);
+    removeOwnFolder(folder);
+  };
+
+  const env = { PATH: process.env["PATH"] ?? "", HOME: folder, DOCKER_CONFIG: clientConfig, DOCKER_HOST: socket };
+  for (const deadline = Date.now() + START_TIMEOUT_MS; ; await delay(100)) {
+    if ((await tryProgram("docker", ["version", "--format", "{{.Server.Version}}"], { env })).code === 0) break;
+    if (!over && Date.now() < deadline) continue;
+    await stop();
+    throw new Error(`dockerd did not start: ${log}`);
+  }
+  return {
+    docker: (args, extra) => runProgram("docker", args, { env, ...extra }),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
