@@ -1,45 +1,48 @@
 /** Checks the options of users' code: unknown keys, wrong types. Loaded only for callers that may be wrong. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { OcibuildError } from "./errors.js";
 import type { BuildOptions } from "./options.js";
 import { nearestName } from "./util/suggest.js";
 
 const strings = z.record(z.string(), z.string());
+const list = z.array(z.string());
+const level = (least: number, most: number) => z.int().check(z.gte(least), z.lte(most));
 const compression = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("uncompressed") }),
-  z.strictObject({ kind: z.literal("gzip"), level: z.int().min(0).max(9) }),
-  z.strictObject({ kind: z.literal("zstd"), level: z.int().min(1).max(22) }),
+  z.strictObject({ kind: z.literal("gzip"), level: level(0, 9) }),
+  z.strictObject({ kind: z.literal("zstd"), level: level(1, 22) }),
 ]);
 /** Made by `dir()`, `memory()` and `tar()`, which know their own shape. */
 const context = z.union([z.string(), z.looseObject({ kind: z.string() })]);
+const object = z.looseObject({});
 
 const BuildOptionsSchema = z.strictObject({
   context,
-  file: z.string().optional(),
-  dockerfile: z.string().optional(),
-  target: z.string().optional(),
-  buildArgs: strings.optional(),
-  buildContexts: z.record(z.string(), context).optional(),
-  platforms: z.array(z.string()).optional(),
-  labels: strings.optional(),
-  annotations: strings.optional(),
-  tags: z.array(z.string()).optional(),
-  outputs: z.array(z.union([z.string(), z.looseObject({ type: z.string() })])).optional(),
-  push: z.boolean().optional(),
-  noCache: z.union([z.boolean(), z.array(z.string())]).optional(),
-  pull: z.boolean().optional(),
-  compression: compression.optional(),
-  reproducible: z.boolean().optional(),
-  sourceDateEpoch: z.int().optional(),
-  root: z.string().optional(),
-  registryMirrors: z.array(z.string()).optional(),
-  insecureRegistries: z.array(z.string()).optional(),
-  dockerConfigDir: z.string().optional(),
-  cwd: z.string().optional(),
-  stdin: z.looseObject({}).optional(),
-  stdout: z.looseObject({}).optional(),
-  onEvent: z.custom<BuildOptions["onEvent"]>((value) => typeof value === "function").optional(),
-  signal: z.instanceof(AbortSignal).optional(),
+  file: z.optional(z.string()),
+  dockerfile: z.optional(z.string()),
+  target: z.optional(z.string()),
+  buildArgs: z.optional(strings),
+  buildContexts: z.optional(z.record(z.string(), context)),
+  platforms: z.optional(list),
+  labels: z.optional(strings),
+  annotations: z.optional(strings),
+  tags: z.optional(list),
+  outputs: z.optional(z.array(z.union([z.string(), z.looseObject({ type: z.string() })]))),
+  push: z.optional(z.boolean()),
+  noCache: z.optional(z.union([z.boolean(), list])),
+  pull: z.optional(z.boolean()),
+  compression: z.optional(compression),
+  reproducible: z.optional(z.boolean()),
+  sourceDateEpoch: z.optional(z.int()),
+  root: z.optional(z.string()),
+  registryMirrors: z.optional(list),
+  insecureRegistries: z.optional(list),
+  dockerConfigDir: z.optional(z.string()),
+  cwd: z.optional(z.string()),
+  stdin: z.optional(object),
+  stdout: z.optional(object),
+  onEvent: z.optional(z.custom<BuildOptions["onEvent"]>((value) => typeof value === "function")),
+  signal: z.optional(z.instanceof(AbortSignal)),
 });
 
 /** Fails to compile when the schema and the interface have different keys. */
@@ -51,7 +54,9 @@ void sameKeys;
 export function checkOptions(options: BuildOptions): void {
   const result = BuildOptionsSchema.safeParse(options);
   if (result.success) return;
-  const issue = result.error.issues[0]!;
+  const { issues } = result.error;
+  // A misspelt name is the likelier mistake where something else seems to be missing.
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0]!;
   const path = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
     const option = [...issue.path, issue.keys[0]!].join(".");
