@@ -3,12 +3,12 @@ import { createHash } from "node:crypto";
 import type { PendingFile } from "../cache/pending-file.js";
 import { decompressAs } from "../compression/decompress.js";
 import { OcibuildError } from "../errors.js";
+import { redactUrl } from "../http/address.js";
+import { systemClock } from "../http/clock.js";
+import type { HttpResponse } from "../http/messages.js";
+import { DEFAULT_RETRY, withRetry } from "../http/retry.js";
+import { createTransport, DEFAULT_TIMEOUTS } from "../http/transport.js";
 import type { FetchedFile } from "../layers/run-context.js";
-import { redactUrl } from "../registry/address.js";
-import { systemClock } from "../registry/clock.js";
-import type { HttpResponse } from "../registry/http.js";
-import { DEFAULT_RETRY, withRetry } from "../registry/retry.js";
-import { createTransport, DEFAULT_TIMEOUTS } from "../registry/transport.js";
 import { VERSION } from "../version.js";
 
 export interface FetchFileOptions {

@@ -3,15 +3,15 @@
  * an endpoint and never leave its origin (or the realm it names).
  */
 
-import { assertPrivateChannel } from "./address.js";
+import { assertPrivateChannel } from "../http/address.js";
+import type { Clock } from "../http/clock.js";
+import type { Transport } from "../http/transport.js";
 import type { Challenge } from "./challenge.js";
-import type { Clock } from "./clock.js";
 import type { CredentialStore, Credentials } from "./credentials.js";
 import type { Endpoint } from "./hosts.js";
 import { formatScopes, type Scope } from "./scope.js";
 import { SharedWork } from "./shared-work.js";
 import { basicAuthorization, fetchToken } from "./token.js";
-import type { Transport } from "./transport.js";
 
 export interface AuthRequest {
   readonly endpoint: Endpoint;

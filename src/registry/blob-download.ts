@@ -3,12 +3,12 @@
  * exact, else from the start with the known bytes skipped. Only the digest, which the caller checks, can tell whether the parts fit.
  */
 import { isOcibuildError, OcibuildError } from "../errors.js";
+import type { HttpResponse } from "../http/messages.js";
+import { protocolFailure } from "../http/protocol-failure.js";
+import { isRetryable, retryDelayMs } from "../http/retry.js";
 import type { Descriptor } from "../oci/types.js";
 import type { ApiRequest, RegistryClient } from "./client.js";
-import { protocolFailure } from "./failure.js";
 import type { Endpoint } from "./hosts.js";
-import type { HttpResponse } from "./http.js";
-import { isRetryable, retryDelayMs } from "./retry.js";
 
 export interface BlobLocation {
   readonly endpoint: Endpoint;

@@ -3,13 +3,13 @@
  * A failed upload begins anew, after a look whether it had not succeeded. @spec distribution-spec#pushing-blobs
  */
 import { isOcibuildError, OcibuildError } from "../errors.js";
+import { resolveLocation } from "../http/location.js";
+import type { HttpResponse, Method, RequestBody } from "../http/messages.js";
+import { protocolFailure } from "../http/protocol-failure.js";
+import { withRetry } from "../http/retry.js";
 import type { Descriptor } from "../oci/types.js";
 import type { RegistryClient } from "./client.js";
-import { protocolFailure } from "./failure.js";
 import type { Endpoint } from "./hosts.js";
-import type { HttpResponse, Method, RequestBody } from "./http.js";
-import { resolveLocation } from "./location.js";
-import { withRetry } from "./retry.js";
 import { pushScopes } from "./scope.js";
 
 export interface BlobUpload {

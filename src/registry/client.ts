@@ -5,18 +5,19 @@
  */
 import { setMaxListeners } from "node:events";
 import type { LookupFunction } from "node:net";
+import { type Clock, systemClock } from "../http/clock.js";
+import type { HttpRequest, HttpResponse, Method, RequestBody } from "../http/messages.js";
+import { codeOf, isClosedBeforeTls, isTlsMismatch } from "../http/network-failure.js";
+import { protocolFailure } from "../http/protocol-failure.js";
+import { DEFAULT_RETRY, type RetryPolicy, withRetry } from "../http/retry.js";
+import { createTransport, DEFAULT_TIMEOUTS, type Timeouts } from "../http/transport.js";
 import { createAuthorizer } from "./auth.js";
 import { parseChallenges } from "./challenge.js";
-import { type Clock, systemClock } from "./clock.js";
 import { ANONYMOUS, type CredentialStore } from "./credentials.js";
-import { protocolFailure, statusFailure } from "./failure.js";
+import { statusFailure } from "./failure.js";
 import { type Endpoint, type RegistryHosts, registryHosts } from "./hosts.js";
-import type { HttpRequest, HttpResponse, Method, RequestBody } from "./http.js";
-import { codeOf, isClosedBeforeTls, isTlsMismatch } from "./network-failure.js";
-import { DEFAULT_RETRY, type RetryPolicy, withRetry } from "./retry.js";
 import type { Scope } from "./scope.js";
 import { SharedWork } from "./shared-work.js";
-import { createTransport, DEFAULT_TIMEOUTS, type Timeouts } from "./transport.js";
 
 export interface RegistryClientOptions {
   readonly hosts?: RegistryHosts;

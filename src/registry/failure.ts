@@ -1,8 +1,8 @@
 /** Errors of the client: what the registry itself said is always shown, secrets in URLs never. */
 import { OcibuildError } from "../errors.js";
-import { redactUrl } from "./address.js";
-import type { HttpResponse } from "./http.js";
-import { parseRetryAfterMs } from "./retry.js";
+import { redactUrl } from "../http/address.js";
+import type { HttpResponse } from "../http/messages.js";
+import { parseRetryAfterMs } from "../http/retry.js";
 
 /** Longest error body that is read, and longest part of it that is shown. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
@@ -44,15 +44,6 @@ export async function statusFailure(
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     },
     ...(status === 429 ? { hint: "The registry limits how often it may be asked: log in, or wait." } : {}),
-  });
-}
-
-/** The error for a reply that breaks the protocol; repeating the request would not help. */
-export function protocolFailure(method: string, url: URL, why: string, hint?: string): OcibuildError {
-  const shown = redactUrl(url);
-  return new OcibuildError("REGISTRY_PROTOCOL", `${method} ${shown} was answered wrongly: ${why}`, {
-    details: { method, url: shown },
-    ...(hint === undefined ? {} : { hint }),
   });
 }
 

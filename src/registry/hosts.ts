@@ -5,8 +5,8 @@
  * elsewhere only for hosts that were named as insecure, and never because a certificate was not accepted.
  */
 import { OcibuildError } from "../errors.js";
+import { isLoopback } from "../http/address.js";
 import type { Reference } from "../oci/reference.js";
-import { isLoopback } from "./address.js";
 
 /** A server that holds copies of another registry's content. */
 export interface Mirror {

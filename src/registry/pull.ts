@@ -1,5 +1,6 @@
 /** Reading from a repository: manifests as exact, verified bytes, and blobs. @spec distribution-spec#pull */
 import { isOcibuildError, OcibuildError } from "../errors.js";
+import { isRetryable } from "../http/retry.js";
 import type { Abortable, BlobReader, BlobWriter } from "../oci/blobs.js";
 import { type Digest, isDigest } from "../oci/digest.js";
 import { nameOf, type Reference } from "../oci/reference.js";
@@ -9,7 +10,6 @@ import { MAX_DOCUMENT_BYTES } from "../util/strict-json.js";
 import { type BlobLocation, blobPath, downloadBlob } from "./blob-download.js";
 import type { ApiRequest, RegistryClient } from "./client.js";
 import { pullEndpoints } from "./hosts.js";
-import { isRetryable } from "./retry.js";
 import {
   ACCEPTED_MANIFESTS,
   assertTagOrDigest,

@@ -1,14 +1,14 @@
 /** Writing to a repository: blobs by existence, mount or upload, and manifests. @spec distribution-spec#push */
 import { isOcibuildError } from "../errors.js";
+import { resolveLocation } from "../http/location.js";
+import { protocolFailure } from "../http/protocol-failure.js";
 import { digestOf } from "../oci/digest.js";
 import type { ImagePusher } from "../oci/pusher.js";
 import type { Descriptor } from "../oci/types.js";
 import { blobPath } from "./blob-download.js";
 import { uploadBlob } from "./blob-upload.js";
 import type { RegistryClient } from "./client.js";
-import { protocolFailure } from "./failure.js";
 import { type Endpoint, homeEndpoint } from "./hosts.js";
-import { resolveLocation } from "./location.js";
 import { pushScopes } from "./scope.js";
 import { manifestPath } from "./served-manifest.js";
 

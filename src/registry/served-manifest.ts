@@ -1,13 +1,13 @@
 /** Manifests as they are served: what is asked for, and what is checked before one is believed. @spec distribution-spec#pulling-manifests */
 import { OcibuildError } from "../errors.js";
+import { redactUrl } from "../http/address.js";
+import { protocolFailure } from "../http/protocol-failure.js";
 import { digestOf, isDigest } from "../oci/digest.js";
 import { parseManifestOrIndex } from "../oci/documents.js";
 import { bareMediaType, MANIFEST_MEDIA_TYPES } from "../oci/media-types.js";
 import { isTag } from "../oci/reference.js";
 import type { Descriptor } from "../oci/types.js";
-import { redactUrl } from "./address.js";
 import type { ApiDocument } from "./client.js";
-import { protocolFailure } from "./failure.js";
 
 /** A manifest or index as it was served, its digest verified. */
 export interface FetchedManifest {

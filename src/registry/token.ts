@@ -1,11 +1,12 @@
 /** Bearer tokens from a registry's token server. @spec distribution token authentication, OAuth2 RFC 6749 §6 */
 import { OcibuildError } from "../errors.js";
-import { assertPrivateChannel, redactUrl } from "./address.js";
+import { assertPrivateChannel, redactUrl } from "../http/address.js";
+import type { HttpRequest } from "../http/messages.js";
+import { protocolFailure } from "../http/protocol-failure.js";
+import type { Transport } from "../http/transport.js";
 import type { Challenge } from "./challenge.js";
 import type { Credentials } from "./credentials.js";
-import { protocolFailure, statusFailure } from "./failure.js";
-import type { HttpRequest } from "./http.js";
-import type { Transport } from "./transport.js";
+import { statusFailure } from "./failure.js";
 
 export interface Token {
   readonly value: string;

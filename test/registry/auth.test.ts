@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { isOcibuildError } from "../../src/errors.js";
+import { DEFAULT_RETRY } from "../../src/http/retry.js";
 import { parseReference } from "../../src/oci/reference.js";
 import type { RegistryClientOptions } from "../../src/registry/client.js";
 import { type Credentials, staticCredentials } from "../../src/registry/credentials.js";
 import { registryHosts } from "../../src/registry/hosts.js";
 import { registrySource } from "../../src/registry/pull.js";
 import { registryPusher } from "../../src/registry/push.js";
-import { DEFAULT_RETRY } from "../../src/registry/retry.js";
 import type { AccessMode } from "../../src/testing/registry/access.js";
 import { answerStatus, change, type FaultAction, redirectTo } from "../../src/testing/registry/faults.js";
 import { startRegistry, type TestRegistry } from "../../src/testing/registry/registry.js";

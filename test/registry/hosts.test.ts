@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { isLoopback, redactUrl } from "../../src/http/address.js";
 import { formatReference, parseReference } from "../../src/oci/reference.js";
-import { isLoopback, redactUrl } from "../../src/registry/address.js";
 import { homeEndpoint, mirroredNames, pullEndpoints, registryHosts } from "../../src/registry/hosts.js";
 
 function origins(registry: string, options: Parameters<typeof registryHosts>[0] = {}): string[] {

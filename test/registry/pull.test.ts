@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { isOcibuildError } from "../../src/errors.js";
+import { DEFAULT_RETRY } from "../../src/http/retry.js";
 import { parseReference } from "../../src/oci/reference.js";
 import type { RegistryClientOptions } from "../../src/registry/client.js";
 import { registryHosts } from "../../src/registry/hosts.js";
 import { pullBlob, type RegistrySource, registrySource } from "../../src/registry/pull.js";
-import { DEFAULT_RETRY } from "../../src/registry/retry.js";
 import {
   answerStatus,
   change,

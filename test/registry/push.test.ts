@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { isOcibuildError } from "../../src/errors.js";
+import { DEFAULT_RETRY } from "../../src/http/retry.js";
 import { parseReference } from "../../src/oci/reference.js";
 import type { RegistryClientOptions } from "../../src/registry/client.js";
 import { registryPusher } from "../../src/registry/push.js";
-import { DEFAULT_RETRY } from "../../src/registry/retry.js";
 import {
   answerStatus,
   change,

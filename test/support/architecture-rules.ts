@@ -16,6 +16,7 @@ export const RANKS: ReadonlyMap<string, number> = new Map([
   ["src/dockerfile/", 2],
   ["src/compression/", 3],
   ["src/tree/", 3],
+  ["src/http/", 3],
   ["src/events.ts", 3],
   ["src/cache/", 4],
   ["src/context/", 4],
@@ -54,7 +55,7 @@ const PACKAGES: ReadonlyMap<string, PackageRule> = new Map([
   ["fast-glob", { allowed: inUnit("src/context/"), where: "src/context/" }],
   ["minimatch", { allowed: inUnit("src/context/"), where: "src/context/" }],
   ["ignore", { allowed: inUnit("src/context/"), where: "src/context/" }],
-  ["undici", { allowed: inUnit("src/registry/"), where: "src/registry/" }],
+  ["undici", { allowed: inUnit("src/http/"), where: "src/http/" }],
   ["commander", { allowed: inUnit("src/cli/"), where: "src/cli/" }],
   [
     "zod",

@@ -1,11 +1,11 @@
 /** What tests of the registry client share: a clock that does not wait, blobs, and a small image. */
 import { createCipheriv, createHash } from "node:crypto";
 import type { LookupFunction } from "node:net";
+import type { Clock } from "../../src/http/clock.js";
 import type { BlobReader } from "../../src/oci/blobs.js";
 import { digestOf } from "../../src/oci/digest.js";
 import type { Descriptor } from "../../src/oci/types.js";
 import { createRegistryClient, type RegistryClient, type RegistryClientOptions } from "../../src/registry/client.js";
-import type { Clock } from "../../src/registry/clock.js";
 import type { RegistryContent } from "../../src/testing/registry/content.js";
 
 /** A clock whose sleeps end at once, move it forward, and are remembered. */

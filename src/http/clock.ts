@@ -1,4 +1,4 @@
-/** Time and chance as the client needs them, so that tests can replace both. */
+/** Time and chance as retries and deadlines need them, so that tests can replace both. */
 import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 

@@ -1,4 +1,4 @@
-/** Requests and replies as the client sees them, whatever carries them. */
+/** Requests and replies as callers see them, whatever carries them. */
 
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 

@@ -1,15 +1,15 @@
 /**
- * HTTP for the client: one exchange over undici's `request`, which never decodes a body, and redirects that are
+ * HTTP: one exchange over undici's `request`, which never decodes a body, and redirects that are
  * followed here, with headers made anew for each hop.
  */
 import type { LookupFunction } from "node:net";
 import { Agent, type Dispatcher } from "undici";
 import { isOcibuildError, OcibuildError } from "../errors.js";
 import { redactUrl } from "./address.js";
-import { protocolFailure } from "./failure.js";
-import type { HttpRequest, HttpResponse, Method } from "./http.js";
 import { resolveLocation } from "./location.js";
+import type { HttpRequest, HttpResponse, Method } from "./messages.js";
 import { networkFailure } from "./network-failure.js";
+import { protocolFailure } from "./protocol-failure.js";
 
 export interface Timeouts {
   readonly connectMs: number;

@@ -1,7 +1,7 @@
 /** Where a reply leads: redirects and the locations of uploads. @spec RFC 9110 §10.2.2 */
 import { redactUrl } from "./address.js";
-import { protocolFailure } from "./failure.js";
-import type { Method } from "./http.js";
+import type { Method } from "./messages.js";
+import { protocolFailure } from "./protocol-failure.js";
 
 /**
  * Where a `Location` leads, seen from `url`; it may be relative.
