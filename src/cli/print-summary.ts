@@ -21,10 +21,12 @@ function imageLines(image: Image, isOneOfSeveral: boolean): string[] {
   const count = `${image.layers.length} ${image.layers.length === 1 ? "layer" : "layers"}, ${total}`;
   const { platform } = image.descriptor;
   const name =
-    isOneOfSeveral && platform !== undefined ? `${formatPlatform(platform)} ${image.descriptor.digest}: ` : "";
+    isOneOfSeveral && platform !== undefined
+      ? `${safeLine(formatPlatform(platform))} ${image.descriptor.digest}: `
+      : "";
   const width = Math.max(0, ...sizes.map((size) => size.length));
   return [
-    `Image   ${safeLine(name)}${count}`,
+    `Image   ${name}${count}`,
     ...image.layers.map(({ descriptor }, at) => `        ${descriptor.digest}  ${sizes[at]!.padStart(width)}`),
   ];
 }

@@ -28,12 +28,13 @@ export function safeText(text: string): string {
   return plain.replace(CI_COMMAND, "$1: ").replace(CI_BRACKET, "# #");
 }
 
-/** `safeText` in one line: newlines and tabs become spaces. */
+/** `safeText` in one line: what was broken or indented is joined by single spaces. */
 export function safeLine(text: string): string {
-  return safeText(text)
-    .replace(/[^\S\n]*\n\s*/g, " ")
-    .replace(/\t/g, " ")
-    .trim();
+  const lines = safeText(text).replaceAll("\t", " ").split("\n");
+  return lines
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .join(" ");
 }
 
 /** Drops escape sequences as wholes, so that their parameters do not stay behind as text. */

@@ -39,7 +39,7 @@ export function formatHelp(columns: number | undefined): string {
     "",
     helper.boxWrap(refused, width),
     "",
-    "Exit codes: 0 done, 1 the build or a registry failed, 2 wrong use, 130 interrupted.",
+    helper.boxWrap("Exit codes: 0 done, 1 the build or a registry failed, 2 wrong use, 130 interrupted.", width),
     "",
   ].join("\n");
 }
