@@ -39,9 +39,13 @@ export async function runCopyStep(
     mayReuse: options.mayReuse,
     source: files.kind === "context" ? `context ${files.name}` : `layers ${chainIdOf(files.diffIds)}`,
     inputs: async () => Promise.all(inputs.map((input) => input.digest())),
-    inputFiles: (): StepInput[] => inputs.flatMap((input) => [...input.files()]),
+    inputFiles: () => filesOf(inputs),
     make: async () => sealEdit(run, await copied(run, step, start, inputs), options),
   });
+}
+
+function* filesOf(inputs: readonly CopyInput[]): Generator<StepInput> {
+  for (const input of inputs) yield* input.files();
 }
 
 async function copied(

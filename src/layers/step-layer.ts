@@ -18,7 +18,7 @@ export interface StepWork {
   /** Digests of what the step reads. Called before `make` to look for a record, or after it, when all is read anyway. */
   inputs(): Promise<readonly string[]>;
   /** The files behind `inputs`, for explaining a later miss. */
-  inputFiles(): readonly StepInput[];
+  inputFiles(): Iterable<StepInput>;
   /** Makes the layer. */
   make(): Promise<DiffId>;
 }
