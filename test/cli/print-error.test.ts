@@ -121,7 +121,7 @@ test("L6: nothing of an error reaches the terminal as a control or a line of our
   const text = formatError(error, PLAIN);
   expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]|^\s*::/m);
   // The excerpt is made of the Dockerfile's lines, each behind its number, and these never hold a newline.
-  expect(text.replace(/^> 1 \|[^]*?hint: forged\n/m, "").match(/^(?:ERROR|hint):/gm)).toEqual(["ERROR:", "hint:"]);
+  expect(text.replace(/^> 1 \|[\s\S]*?hint: forged\n/m, "").match(/^(?:ERROR|hint):/gm)).toEqual(["ERROR:", "hint:"]);
 });
 
 test("colour is for terminals that want it", () => {

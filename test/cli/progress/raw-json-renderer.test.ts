@@ -9,7 +9,7 @@ function lines(...events: readonly BuildEvent[]): string[] {
     text += part;
   });
   for (const event of events) renderer.onEvent(event);
-  renderer.end("done");
+  renderer.end();
   renderer.onEvent(started("late", "late"));
   expect(text.endsWith("\n")).toBe(true);
   return text.slice(0, -1).split("\n");
