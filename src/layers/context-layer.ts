@@ -3,14 +3,15 @@
 import { runCopyStep } from "./copy-step.js";
 import type { RunContext } from "./run-context.js";
 import type { StageResult } from "./run-stage.js";
+import { isoTime } from "./times.js";
 
-/** The base that the named context `name` makes: no config, no history line of its own, as in BuildKit. */
+/** The base that the named context `name` makes: no config, and a history line so that there is one for each layer. */
 export async function contextLayer(run: RunContext, name: string): Promise<StageResult> {
   const step = {
     kind: "copy",
     instruction: "COPY",
     span: { start: 0, end: 0 },
-    createdBy: "",
+    createdBy: `FROM ${name}`,
     onbuild: false,
     from: { kind: "named-context", name },
     sources: [{ kind: "path", pattern: "/", unpack: false }],
@@ -23,5 +24,7 @@ export async function contextLayer(run: RunContext, name: string): Promise<Stage
   } as const;
   const options = { compression: run.compression, mayReuse: true };
   const layer = await runCopyStep(run, step, [], () => Promise.reject(new Error("no stage is read")), options);
-  return { diffIds: [layer.diffId], base: undefined, history: [], created: undefined };
+  const created = isoTime(layer.createdSeconds);
+  const line = { created, created_by: step.createdBy, comment: "ocibuild" };
+  return { diffIds: [layer.diffId], base: undefined, history: [line], created };
 }

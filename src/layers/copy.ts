@@ -62,6 +62,7 @@ export function copySelection(
 ): void {
   makeDirectories(edit, destination.isDirectory ? destination.path : parentPath(destination.path), options);
   let target = resolveInTree(edit, destination.path);
+  assertNameLengths(target);
   const root = selection.nodes[0]!;
   const existing = edit.lstat(target);
   const merges = root.node.type === "dir" && options.mergeDirectories;
@@ -85,16 +86,17 @@ export function makeDirectories(
   options: { readonly owner: Owner | undefined; readonly mode: ModeChange | undefined; readonly nowSeconds: number },
 ): void {
   const resolved = resolveInTree(edit, path);
+  assertNameLengths(resolved);
   const existing = edit.lstat(resolved);
   if (existing?.type === "dir") return;
-  if (existing !== undefined) throw notADirectory(resolved);
+  if (existing !== undefined) throw notADirectory("mkdir", resolved);
   const mode = (options.mode?.fixed ?? 0o755) & 0o777;
   const meta = directoryMeta(mode, options.owner?.uid ?? 0, options.owner?.gid ?? 0, options.nowSeconds);
   for (let slash = resolved.indexOf("/"); ; slash = resolved.indexOf("/", slash + 1)) {
     const part = (slash === -1 ? resolved : resolved.slice(0, slash)) as ByteString;
     const node = edit.lstat(part);
     if (node === undefined) edit.putDirectory(part, meta);
-    else if (node.type !== "dir") throw notADirectory(resolved);
+    else if (node.type !== "dir") throw notADirectory("lstat", resolved);
     if (slash === -1) return;
   }
 }
@@ -161,9 +163,22 @@ function applied(node: TreeNode, options: CopyOptions): TreeNode {
   };
 }
 
-function notADirectory(path: ByteString): OcibuildError<"LAYER_COPY"> {
-  return new OcibuildError("LAYER_COPY", `mkdir /${textOf(path)}: not a directory`, {
+/** @param action what a file system would have failed to do */
+function notADirectory(action: "mkdir" | "lstat", path: ByteString): OcibuildError<"LAYER_COPY"> {
+  return new OcibuildError("LAYER_COPY", `${action} /${textOf(path)}: not a directory`, {
     details: { path: textOf(path) },
     hint: "a file is in the way: copy to another path, or remove it in an earlier step",
+  });
+}
+
+/** No file system that runs images takes longer names. */
+const MAX_NAME_BYTES = 255;
+
+/** @throws LAYER_COPY */
+function assertNameLengths(path: ByteString): void {
+  if (path.length <= MAX_NAME_BYTES || path.split("/").every((name) => name.length <= MAX_NAME_BYTES)) return;
+  throw new OcibuildError("LAYER_COPY", `lstat /${textOf(path)}: file name too long`, {
+    details: { path: textOf(path) },
+    hint: `each name in a path can have at most ${MAX_NAME_BYTES} bytes`,
   });
 }

@@ -2,15 +2,17 @@
  * What an edit changed, as the entries of a layer: parents before children, names bytewise, whiteouts before their
  * siblings, names of one file as hard links. @spec layer.md#representing-changes
  */
+import { createHash } from "node:crypto";
 import { OcibuildError } from "../errors.js";
 import type { TarEntry, Xattrs } from "../tar/entry.js";
 import { type ByteString, compareBytes, textOf } from "../util/bytes.js";
 import type { FsEdit } from "./fs-edit.js";
-import type { FsNode } from "./fs-node.js";
+import type { FileContent, FsNode } from "./fs-node.js";
 import type { LayerEntry } from "./layer-entry.js";
 
 const WHITEOUT = ".wh.";
 const NONE = "" as ByteString;
+const READ_BYTES = 256 * 1024;
 const CAPABILITY = "security.capability" as ByteString;
 
 /** Maps an entry's time, in seconds, to the time that goes into the layer. */
@@ -31,8 +33,9 @@ export function* layerEntriesOf(edit: FsEdit, clampTime: ClampTime): Generator<L
       if (node.edition !== edit.edition) continue;
       const child = (prefix + name) as ByteString;
       if (name.startsWith(WHITEOUT)) throw reservedName(child);
-      if (node.children === undefined) yield leaf(child, node);
-      else yield* directory(child, before?.children?.get(name), node);
+      const old = before?.children?.get(name);
+      if (node.children !== undefined) yield* directory(child, old, node);
+      else if (old === undefined || !isUnchanged(old, node, timeOf(node))) yield leaf(child, node);
     }
   }
 
@@ -144,4 +147,52 @@ function sameMeta(a: FsNode, b: FsNode): boolean {
     !x.xattrs &&
     !y.xattrs
   );
+}
+
+/**
+ * Whether a file was put over one just like it: there is nothing to say in the layer then. Times count, as far as layers
+ * have them.
+ */
+function isUnchanged(old: FsNode, node: FsNode, mtimeSeconds: number): boolean {
+  const a = old.meta;
+  const b = node.meta;
+  return (
+    a.type === b.type &&
+    a.size === b.size &&
+    a.mode === b.mode &&
+    a.uid === b.uid &&
+    a.gid === b.gid &&
+    a.mtimeSeconds === mtimeSeconds &&
+    a.linkname === b.linkname &&
+    a.devMajor === b.devMajor &&
+    a.devMinor === b.devMinor &&
+    // Names of one file would have to be told apart from files that are alike.
+    a.inode === undefined &&
+    b.inode === undefined &&
+    !keptXattrs(a.xattrs) &&
+    !keptXattrs(b.xattrs) &&
+    sameContent(old.content, node.content)
+  );
+}
+
+function sameContent(old: FileContent | undefined, content: FileContent | undefined): boolean {
+  if (old === undefined || content === undefined) return old === content;
+  return old.knownDigest()?.equals(content.knownDigest() ?? readDigest(content)) === true;
+}
+
+/** Reads the file; whoever keeps digests learns it. */
+function readDigest(content: FileContent): Buffer {
+  const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  const reader = content.open();
+  try {
+    for (let count = reader.read(buffer, 0, READ_BYTES); count > 0; count = reader.read(buffer, 0, READ_BYTES)) {
+      hash.update(buffer.subarray(0, count));
+    }
+  } finally {
+    reader.close();
+  }
+  const sha256 = hash.digest();
+  content.rememberDigest(sha256);
+  return sha256;
 }

@@ -100,7 +100,8 @@ export class LayerStore implements Disposable {
         options,
       );
       assertDiffId(diffId, indexed.diffId);
-      this.addIndex(diffId, indexed.entries);
+      // An index from when the layer was written knows the digests of its files as well.
+      if (this.#store.layers.readIndex(diffId) === undefined) this.addIndex(diffId, indexed.entries);
       await this.#store.layers.publishTar(file, diffId);
     } finally {
       file.discard();

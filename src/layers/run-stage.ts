@@ -54,6 +54,8 @@ export async function runStage(
 ): Promise<StageResult> {
   const tasks = stageTasks(run, stage);
   let { diffIds, history, created, base } = await baseOf(stage);
+  const { epochSeconds } = run.times;
+  if (epochSeconds !== undefined) created = isoTime(epochSeconds);
   for (const step of stage.steps) {
     run.signal.throwIfAborted();
     if (step.kind !== "config") {

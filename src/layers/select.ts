@@ -8,6 +8,7 @@ import { baseName, joinPath } from "../tree/paths.js";
 import { digestSelection } from "../tree/selection-digest.js";
 import { walkTree } from "../tree/walk.js";
 import { type ByteString, textOf } from "../util/bytes.js";
+import { goQuote } from "../util/go-format.js";
 import type { SelectedNode, Selection } from "./copy.js";
 import type { FileContent } from "./fs-node.js";
 import { FsTree } from "./fs-tree.js";
@@ -136,8 +137,12 @@ export function* knownInputs(selections: readonly Selection[]): Generator<{ path
 
 function notFound(tree: FileTree, path: ByteString): OcibuildError<"LAYER_COPY"> {
   const hint = explainMissing(tree, path);
-  return new OcibuildError("LAYER_COPY", `"/${textOf(path)}": not found: there is no ${tree.describe(path)}`, {
-    details: { path: textOf(path) },
-    ...(hint === undefined ? {} : { hint }),
-  });
+  return new OcibuildError(
+    "LAYER_COPY",
+    `${goQuote(`/${textOf(path)}`)}: not found: there is no ${tree.describe(path)}`,
+    {
+      details: { path: textOf(path) },
+      ...(hint === undefined ? {} : { hint }),
+    },
+  );
 }
