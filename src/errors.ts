@@ -44,6 +44,8 @@ export interface ErrorDetails {
   };
   DOCKERFILE_NOT_FOUND: { readonly file: string };
   DOCKERFILE_TOO_LARGE: { readonly file: string; readonly limitBytes: number };
+  /** The build checks found something, and are told that this is an error. `rules` by name, in the order of the findings. */
+  DOCKERFILE_CHECKS: { readonly file: string; readonly rules: readonly string[] };
   /** A word whose variables cannot be expanded. */
   DOCKERFILE_EXPANSION: { readonly word: string };
   PLAN_INVALID: { readonly file: string };
@@ -78,7 +80,7 @@ export interface ErrorDetails {
   BLOB_SIZE_MISMATCH: { readonly digest: string; readonly expectedBytes: number; readonly actualBytes: number };
   DIGEST_INVALID: { readonly digest: string };
   DOCUMENT_INVALID: { readonly document: string };
-  REFERENCE_INVALID: { readonly reference: string; /** In the words of Docker's parser. */ readonly reason?: string };
+  REFERENCE_INVALID: { readonly reference: string /** In the words of Docker's parser. */; readonly reason?: string };
   PLATFORM_INVALID: { readonly platform: string };
   PLATFORM_NOT_FOUND: { readonly reference: string; readonly platform: string; readonly available: readonly string[] };
   COMPRESSION_UNSUPPORTED: { readonly compression: string };

@@ -16,8 +16,19 @@ export interface Dockerfile {
   /** ARG instructions before the first FROM. */
   readonly globalArgs: readonly ArgInstruction[];
   readonly stages: readonly Stage[];
+  /** Instructions that are left out of the tree because of an error in them, in order. */
+  readonly rejected: readonly RejectedInstruction[];
   readonly comments: readonly Comment[];
   readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What could be read of an instruction whose line has the right shape, but which makes no sense. It has one error. */
+export interface RejectedInstruction {
+  readonly span: Span;
+  readonly keyword: Word;
+  /** Arguments without flags, where the kind has words. */
+  readonly words: readonly Word[];
+  readonly docComment: readonly string[];
 }
 
 /** `# name=value` at the very top: `syntax`, `escape` or `check`. */
@@ -102,6 +113,8 @@ export interface InstructionBase<K extends string> {
 export interface FromInstruction extends InstructionBase<"FROM"> {
   readonly image: Word;
   readonly platform: Word | undefined;
+  /** The word AS, as written. */
+  readonly asKeyword: Word | undefined;
   /** As written; `Stage.name` is its lower-cased form. */
   readonly as: Word | undefined;
 }

@@ -26,6 +26,7 @@ export type {
   MountOption,
   OnbuildInstruction,
   Pair,
+  RejectedInstruction,
   RunDevice,
   RunInstruction,
   RunMount,

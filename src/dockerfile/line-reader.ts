@@ -8,6 +8,7 @@ import type { SourceText } from "../util/source-text.js";
 import type { Comment } from "./ast.js";
 import type { DiagnosticList } from "./diagnostics.js";
 import type { Directives } from "./directives.js";
+import { ruleNamed } from "./lint/rules.js";
 import { type LogicalLine, spanIn } from "./logical-line.js";
 import { endOfLine, lineCount, physicalLine } from "./physical-line.js";
 import { skipSpace, trimSpace, trimSpaceEnd } from "./whitespace.js";
@@ -86,7 +87,7 @@ export function createLineReader(
       const joined = parts.length === 1 ? parts[0]! : parts.join("");
       // UTF-8 takes at most three bytes for one UTF-16 unit.
       if (length * 3 <= maxLineBytes || Buffer.byteLength(joined) <= maxLineBytes) {
-        if (emptyLine !== undefined) warnEmpty(joined, emptyLine, last);
+        if (emptyLine !== undefined) warnEmpty(emptyLine, last);
         return { text: joined, pieces };
       }
     }
@@ -99,13 +100,10 @@ export function createLineReader(
     return undefined;
   }
 
-  function warnEmpty(joined: string, emptyLine: number, last: Span): void {
-    diagnostics.warn(
-      "NoEmptyContinuation",
-      `Empty continuation line found in: ${joined}`,
-      last,
-      `remove line ${emptyLine}, or begin it with #: a continued instruction must not hold empty lines`,
-    );
+  function warnEmpty(emptyLine: number, last: Span): void {
+    const { message } = ruleNamed("NoEmptyContinuation");
+    const hint = `remove line ${emptyLine}, or begin it with #: a continued instruction must not hold empty lines`;
+    diagnostics.warn("NoEmptyContinuation", message(), last, hint);
   }
 
   return {

@@ -2,7 +2,7 @@
 
 import { nearestName } from "../util/suggest.js";
 import { type Arguments, parseArguments } from "./arguments.js";
-import type { Instruction } from "./ast.js";
+import type { Instruction, RejectedInstruction } from "./ast.js";
 import type { DiagnosticList } from "./diagnostics.js";
 import { readHeredocs } from "./heredocs.js";
 import { type InstructionLine, splitInstruction } from "./instruction-line.js";
@@ -12,12 +12,16 @@ import { trimSpace } from "./whitespace.js";
 
 const WITH_HEREDOCS: ReadonlySet<string> = new Set(["ADD", "COPY", "RUN"]);
 
-/** The instruction on `numbered`; `undefined` when a problem was reported. Its heredocs are taken from `reader` either way. */
+/**
+ * The instruction on `numbered`; `undefined` when a problem was reported. Its heredocs are taken from `reader` either way.
+ * `reject` gets what was read when the problem is in the instruction, not in the shape of its line.
+ */
 export function parseInstructionLine(
   numbered: NumberedLine,
   reader: LineReader,
   escapeChar: string,
   { fail, warn }: DiagnosticList,
+  reject: (instruction: RejectedInstruction) => void = () => {},
 ): Instruction | undefined {
   const { line, docComment } = numbered;
   const parts = splitInstruction(line, 0, line.text.length, escapeChar);
@@ -28,6 +32,7 @@ export function parseInstructionLine(
     const near = nearestInstruction(name);
     const message = `unknown instruction: ${name}${near === undefined ? "" : ` (did you mean ${near}?)`}`;
     fail("unknown-instruction", message, parts.keyword.span, unknownHint(parts, near));
+    reject({ span: numbered.span, keyword: parts.keyword, words: [], docComment });
     // A misspelt RUN must not make an error of every line of its heredoc.
     if (WITH_HEREDOCS.has(near?.toUpperCase() ?? "")) readHeredocs(line, reader, () => undefined);
     return undefined;
@@ -40,7 +45,9 @@ export function parseInstructionLine(
   const span = { start: numbered.span.start, end };
   const { keyword, flags } = parts;
   const text = trimSpace(line.text);
-  return parser({ span, keyword, flags, text, heredocs, docComment, args, fail, warn }, line.text);
+  const instruction = parser({ span, keyword, flags, text, heredocs, docComment, args, fail, warn }, line.text);
+  if (instruction === undefined) reject({ span, keyword, words: args.words, docComment });
+  return instruction;
 }
 
 function takesHeredocs(kind: string, args: Arguments): boolean {

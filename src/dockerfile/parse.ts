@@ -5,7 +5,15 @@
  */
 import type { Diagnostic, Span } from "../errors.js";
 import { type SourceText, sourceText } from "../util/source-text.js";
-import type { ArgInstruction, Dockerfile, FromInstruction, Instruction, Stage, StageInstruction } from "./ast.js";
+import type {
+  ArgInstruction,
+  Dockerfile,
+  FromInstruction,
+  Instruction,
+  RejectedInstruction,
+  Stage,
+  StageInstruction,
+} from "./ast.js";
 import { createDiagnosticList, type DiagnosticList } from "./diagnostics.js";
 import { parseDirectives } from "./directives.js";
 import { docCommentOf } from "./instructions/request.js";
@@ -41,6 +49,7 @@ export function parseDockerfile(
   const source = "lineStarts" in input ? input : sourceText(input.name, input.text);
   const diagnostics = createDiagnosticList();
   const instructions: Instruction[] = [];
+  const rejected: RejectedInstruction[] = [];
   const directives = fits(source, limits, diagnostics) ? parseDirectives(source, diagnostics.fail) : undefined;
   if (directives === undefined) {
     return {
@@ -49,6 +58,7 @@ export function parseDockerfile(
       escape: "\\",
       globalArgs: [],
       stages: [],
+      rejected: [],
       comments: [],
       diagnostics: diagnostics.all,
     };
@@ -61,7 +71,8 @@ export function parseDockerfile(
       diagnostics.fail("too-many-instructions", `more than ${maxInstructions} instructions`, line.span);
       break;
     }
-    const instruction = parseInstructionLine(line, reader, directives.escape, diagnostics);
+    const reject = (each: RejectedInstruction): void => void rejected.push(each);
+    const instruction = parseInstructionLine(line, reader, directives.escape, diagnostics, reject);
     if (instruction !== undefined) instructions.push(instruction);
   }
   const { globalArgs, stages } = splitStages(instructions, diagnostics);
@@ -74,6 +85,7 @@ export function parseDockerfile(
     escape: directives.escape,
     globalArgs,
     stages,
+    rejected,
     comments: reader.comments,
     diagnostics: diagnostics.all,
   };

@@ -26,7 +26,7 @@ describe("logical lines", () => {
       {
         code: "NoEmptyContinuation",
         severity: "warning",
-        message: "Empty continuation line found in: RUN a   b",
+        message: "Empty continuation line",
         span: expect.anything(),
         hint: expect.stringContaining("remove line 3,"),
       },

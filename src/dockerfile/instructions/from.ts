@@ -28,6 +28,12 @@ export function parseFrom(request: Request): FromInstruction | undefined {
   }
   const flags = parseFlags("FROM", request.flags, request.fail);
   return (
-    flags && { ...baseOf("FROM", request), image, platform: flags.string("platform"), as: named ? name : undefined }
+    flags && {
+      ...baseOf("FROM", request),
+      image,
+      platform: flags.string("platform"),
+      asKeyword: named ? as : undefined,
+      as: named ? name : undefined,
+    }
   );
 }
