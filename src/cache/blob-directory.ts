@@ -114,7 +114,7 @@ export class BlobDirectory implements BlobReader, BlobWriter {
 
   #quarantine(digest: Digest, path: string, inode: number | undefined): void {
     this.#damaged.add(digest);
-    this.#folders.warn(`blob "${digest}" in the store was damaged and is made or fetched again`);
+    this.#folders.lost(`blob "${digest}" in the store was damaged and is made or fetched again`);
     try {
       // Another process may have put a good one in its place meanwhile.
       if (statSync(path).ino === inode) renameSync(path, join(this.#folders.tmp, `${ownedName()}.damaged`));

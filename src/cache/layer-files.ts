@@ -13,7 +13,7 @@ import { type DiffId, hexOf } from "../oci/digest.js";
 import type { Descriptor } from "../oci/types.js";
 import type { BlobDirectory } from "./blob-directory.js";
 import { descriptorOf } from "./index-document.js";
-import { PendingFile } from "./pending-file.js";
+import { inFolder, PendingFile } from "./pending-file.js";
 import { bootId, ownedName } from "./process-owner.js";
 import { readSealed, readSealedJson, writeSealed } from "./sealed-file.js";
 import type { StoreFolders } from "./store-folders.js";
@@ -81,7 +81,7 @@ export class LayerFiles {
       await verifyFile(path, { digest: diffId, size: record.sizeBytes }, options);
     } catch (error) {
       if (!this.#isDamage(error)) throw error;
-      this.#quarantine(diffId);
+      this.discardDamaged(diffId);
       return undefined;
     }
     // It was read back from the disk in a later boot, so it will be there after the next one too.
@@ -99,8 +99,19 @@ export class LayerFiles {
     try {
       yield* readVerified(this.tarPath(diffId), expected, options);
     } catch (error) {
-      if (this.#isDamage(error)) this.#quarantine(diffId);
+      if (this.#isDamage(error)) this.discardDamaged(diffId);
       throw error;
+    }
+  }
+
+  /** Moves the layer's tar away, which somebody found to be damaged or gone. Never fails. */
+  discardDamaged(diffId: DiffId): void {
+    this.#folders.lost(`layer "${diffId}" in the store was damaged and is made again`);
+    try {
+      const aside = join(this.#folders.tmp, `${ownedName()}.damaged`);
+      inFolder(aside, () => renameSync(this.tarPath(diffId), aside));
+    } catch {
+      // Gone already, or a store that cannot be written to.
     }
   }
 
@@ -178,15 +189,6 @@ export class LayerFiles {
       isOcibuildError(error, "BLOB_SIZE_MISMATCH") ||
       isOcibuildError(error, "BLOB_NOT_FOUND")
     );
-  }
-
-  #quarantine(diffId: DiffId): void {
-    this.#folders.warn(`layer "${diffId}" in the store was damaged and is made again`);
-    try {
-      renameSync(this.tarPath(diffId), join(this.#folders.tmp, `${ownedName()}.damaged`));
-    } catch {
-      // Gone already, or a store that cannot be written to.
-    }
   }
 
   #path(diffId: DiffId, kind: "tar" | "size" | "index" | "forms"): string {

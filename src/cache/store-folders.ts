@@ -8,4 +8,6 @@ export interface StoreFolders {
   prepareImages(): Promise<void>;
   /** Says something that costs time but no correctness: a damaged blob, a record that could not be written. */
   warn(message: string): void;
+  /** Says, in a warning, that something was damaged and is gone now: who needs it has to make it again. */
+  lost(message: string): void;
 }

@@ -33,6 +33,8 @@ export interface Store {
   readonly root: string;
   /** Whether anything can be written; a store that cannot be written to can still be read. */
   readonly writable: boolean;
+  /** How many damaged things were found and moved away so far: when it grows, trying again can help (S3). */
+  readonly lostCount: number;
   /** Of the images: manifests, configs and layers as outputs need them. */
   readonly blobs: BlobDirectory;
   readonly images: ImageStore;
@@ -58,17 +60,23 @@ export async function openStore(root: string, options: StoreOptions = {}): Promi
   const tmp = join(root, "tmp");
   const lock = new FolderLock(join(root, "locks", "images"), options.lockWaitMs);
   const told = new Set<string>();
+  let lostCount = 0;
   let prepared: Promise<void> | undefined;
   const makeLayout = async (): Promise<void> => {
     if (!existsSync(join(images, "index.json"))) await lock.hold(() => createLayout(images, tmp));
   };
+  const warn = (message: string): void => {
+    if (told.has(message)) return;
+    told.add(message);
+    options.onWarning?.(message);
+  };
   const folders: StoreFolders = {
     images,
     tmp,
-    warn: (message) => {
-      if (told.has(message)) return;
-      told.add(message);
-      options.onWarning?.(message);
+    warn,
+    lost: (message) => {
+      lostCount++;
+      warn(message);
     },
     prepareImages: () => {
       prepared ??= makeLayout().catch((error: unknown) => {
@@ -86,6 +94,9 @@ export async function openStore(root: string, options: StoreOptions = {}): Promi
   return {
     root,
     writable,
+    get lostCount() {
+      return lostCount;
+    },
     blobs,
     images: new ImageStore(folders, blobs, lock),
     layers: new LayerFiles(join(root, "layers", "v1"), folders, blobs),

@@ -7,7 +7,7 @@ import { baseName, joinPath, parentPath } from "../tree/paths.js";
 import { resolveInTree } from "../tree/resolve.js";
 import { type ByteString, textOf } from "../util/bytes.js";
 import { FsEdit } from "./fs-edit.js";
-import { directoryMeta, type FileContent } from "./fs-node.js";
+import { directoryMeta, type FileContent, newInode } from "./fs-node.js";
 import { FsTree } from "./fs-tree.js";
 import type { IndexedEntry } from "./layer-index.js";
 
@@ -60,8 +60,7 @@ function addEntry(edit: FsEdit, entry: IndexedEntry, openEntry: OpenEntry): void
         { details: { path: textOf(entry.path) } },
       );
     }
-    const inode = target.meta.inode ?? `layer:${targetPath}`;
-    if (target.meta.inode === undefined) edit.put(targetPath, { ...target.meta, inode }, target.content);
+    if (target.meta.inode === undefined) edit.put(targetPath, { ...target.meta, inode: newInode() }, target.content);
     edit.link(path, edit.find(targetPath)!);
   } else {
     edit.put(path, entryMeta(entry), entry.type === "file" ? openEntry(entry) : undefined);

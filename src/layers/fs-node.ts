@@ -13,7 +13,7 @@ export interface FileContent {
   open(): ContentReader;
   /** sha256 of the bytes when it is known without reading them. */
   knownDigest(): Buffer | undefined;
-  /** Told by whoever has read all of them. @throws CONTEXT_CHANGED when they are not what was promised */
+  /** Told by whoever has read all of them. @throws CONTEXT_CHANGED, BLOB_NOT_FOUND when they are not what was promised */
   rememberDigest(sha256: Buffer): void;
 }
 
@@ -32,6 +32,15 @@ export interface FsNode {
 }
 
 const EMPTY = "" as ByteString;
+let inodeCount = 0;
+
+/**
+ * An `inode` that no other file of this process has. Paths will not do: layers replace a file whose other names stay
+ * what they were.
+ */
+export function newInode(): string {
+  return `link ${++inodeCount}`;
+}
 
 /** Metadata of a directory. Times in seconds since 1970. */
 export function directoryMeta(mode: number, uid: number, gid: number, mtimeSeconds: number): TreeNode {

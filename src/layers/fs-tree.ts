@@ -3,6 +3,7 @@ import { OcibuildError } from "../errors.js";
 import type { ContentReader, FileTree, TreeNode } from "../tree/file-tree.js";
 import { type ByteString, compareBytes, textOf } from "../util/bytes.js";
 import { directoryMeta, type FsNode } from "./fs-node.js";
+import { openVerified } from "./open-verified.js";
 
 const NO_NAMES: readonly ByteString[] = [];
 
@@ -30,13 +31,13 @@ export class FsTree implements FileTree {
   }
 
   open(path: ByteString): ContentReader {
-    const content = this.find(path)?.content;
-    if (content === undefined) {
+    const node = this.find(path);
+    if (node?.content === undefined) {
       throw new OcibuildError("LAYER_COPY", `${this.describe(path)} is not a regular file`, {
         details: { path: textOf(path) },
       });
     }
-    return content.open();
+    return openVerified(node.content, node.meta.size);
   }
 
   knownContentDigest(path: ByteString): Buffer | undefined {

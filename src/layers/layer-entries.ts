@@ -66,8 +66,9 @@ export function leafEntry(
   node: FsNode,
   linked: Map<FsNode, ByteString>,
   mtimeSeconds: number,
+  mtimeNanos: number = 0,
 ): LayerEntry {
-  const entry = nodeEntry(path, node, mtimeSeconds);
+  const entry = nodeEntry(path, node, mtimeSeconds, mtimeNanos);
   const target = linked.get(node);
   if (target !== undefined) {
     const link: TarEntry = { ...entry, type: "hardlink", size: 0, linkname: target, xattrs: undefined };
@@ -83,7 +84,7 @@ export function leafEntry(
 }
 
 /** The metadata of a node as a tar entry. */
-export function nodeEntry(path: ByteString, { meta }: FsNode, mtimeSeconds: number): TarEntry {
+export function nodeEntry(path: ByteString, { meta }: FsNode, mtimeSeconds: number, mtimeNanos: number = 0): TarEntry {
   return {
     path,
     type: meta.type as Exclude<typeof meta.type, "socket">,
@@ -92,7 +93,7 @@ export function nodeEntry(path: ByteString, { meta }: FsNode, mtimeSeconds: numb
     gid: meta.gid,
     size: meta.size,
     mtimeSeconds,
-    mtimeNanos: 0,
+    mtimeNanos,
     linkname: meta.linkname,
     devMajor: meta.devMajor,
     devMinor: meta.devMinor,

@@ -4,7 +4,7 @@
  * Format: magic and version, entry count, one record per entry in tar order (variable-length numbers, byte strings), sha256
  * of all before it. A damaged index, or one of another version, decodes to nothing: its tar is then indexed anew.
  */
-import { createHash, hash } from "node:crypto";
+import { createHash, type Hash, hash } from "node:crypto";
 import { type DiffId, digestFromHash } from "../oci/digest.js";
 import type { EntryType, TarEntry, Xattrs } from "../tar/entry.js";
 import { paddingOf } from "../tar/header.js";
@@ -111,19 +111,36 @@ export interface IndexedTar {
   readonly entries: IndexedEntry[];
 }
 
+export interface IndexTarOptions {
+  readonly limits?: TarLimits;
+  readonly signal?: AbortSignal;
+  /** Whether the content of each file is hashed by itself, so that reading it alone can be checked. */
+  readonly contentDigests?: boolean;
+}
+
 /**
  * Reads the uncompressed tar `chunks` to its end, padding included.
  * @throws TAR_INVALID, TAR_LIMIT, TAR_UNSUPPORTED
  */
 export async function indexTar(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  options: { readonly limits?: TarLimits; readonly signal?: AbortSignal } = {},
+  options: IndexTarOptions = {},
 ): Promise<IndexedTar> {
   const tarHash = createHash("sha256");
   const entries: IndexedEntry[] = [];
+  let content: Hash | undefined;
   const handler = {
     entry(entry: TarEntry, dataOffset: number): void {
       entries.push(indexedEntry(entry, dataOffset));
+      content = options.contentDigests === true && entry.type === "file" ? createHash("sha256") : undefined;
+    },
+    data(chunk: Buffer): void {
+      content?.update(chunk);
+    },
+    end(): void {
+      if (content === undefined) return;
+      const entry = entries[entries.length - 1]!;
+      entries[entries.length - 1] = indexedEntry(entry, entry.dataOffset, content.digest());
     },
     raw(chunk: Uint8Array): void {
       tarHash.update(chunk);

@@ -1,29 +1,38 @@
 /**
  * Layers of one build by diffID: their indexes, the file systems they add up to, and their bytes. What is missing in the
  * store is made from what there is: an index from the tar, the tar from a compressed blob, the blob from its registry.
+ * What turns out damaged counts as missing, wherever that shows (S3, K5).
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import type { Store } from "../cache/store.js";
+import { storeError, systemCode } from "../cache/store-error.js";
 import { decompress } from "../compression/decompress.js";
-import { OcibuildError } from "../errors.js";
+import { type ErrorCode, isOcibuildError, OcibuildError } from "../errors.js";
 import type { Abortable, BlobReader } from "../oci/blobs.js";
 import { chainIdOf, type DiffId } from "../oci/digest.js";
 import type { Descriptor, Layer } from "../oci/types.js";
-import type { ContentReader } from "../tree/file-tree.js";
 import { applyLayer } from "./apply-layer.js";
 import type { FileContent } from "./fs-node.js";
 import { emptyTree, type FsTree } from "./fs-tree.js";
+import { LayerContent, type LayerTars } from "./layer-content.js";
 import { decodeLayerIndex, encodeLayerIndex, type IndexedEntry, indexTar } from "./layer-index.js";
 
-/** Where a layer that an image brought can be had. */
-interface Origin {
+/** A blob that is a layer, and where it can be had. */
+interface LayerBlob {
   readonly descriptor: Descriptor;
   readonly blobs: BlobReader;
 }
 
-export class LayerStore implements Disposable {
+/** One place that a layer's tar can be read from. */
+interface LayerSource {
+  chunks(): AsyncIterable<Buffer>;
+  /** Reads all of it as it is stored. @throws BLOB_… when it is damaged, which is then gone */
+  verify(): Promise<void>;
+}
+
+export class LayerStore implements Disposable, LayerTars {
   readonly #store: Store;
-  readonly #origins = new Map<DiffId, Origin>();
+  readonly #origins = new Map<DiffId, LayerBlob>();
   readonly #indexes = new Map<DiffId, Promise<readonly IndexedEntry[]>>();
   readonly #trees = new Map<string, Promise<FsTree>>();
   readonly #tars = new Map<DiffId, Promise<void>>();
@@ -55,13 +64,7 @@ export class LayerStore implements Disposable {
 
   /** The file system of `diffIds`, base layer first. @throws what reading layers throws */
   tree(diffIds: readonly DiffId[], options: Abortable): Promise<FsTree> {
-    const key = chainIdOf(diffIds) ?? "scratch";
-    let tree = this.#trees.get(key);
-    if (tree === undefined) {
-      tree = this.#makeTree(diffIds, options);
-      this.#trees.set(key, tree);
-    }
-    return tree;
+    return once(this.#trees, chainIdOf(diffIds) ?? "scratch", () => this.#makeTree(diffIds, options));
   }
 
   async #makeTree(diffIds: readonly DiffId[], options: Abortable): Promise<FsTree> {
@@ -81,114 +84,165 @@ export class LayerStore implements Disposable {
     for (const diffId of needed) await this.ensureTar(diffId, options);
   }
 
-  /** Makes sure that the uncompressed tar of the layer is in the store. */
+  /** Makes sure that the uncompressed tar of the layer is in the store, and that what is read from it can be checked. */
   ensureTar(diffId: DiffId, options: Abortable): Promise<void> {
-    let made = this.#tars.get(diffId);
-    if (made === undefined) {
-      made = this.#makeTar(diffId, options);
-      this.#tars.set(diffId, made);
-    }
-    return made;
+    return once(this.#tars, diffId, () => this.#makeTar(diffId, options));
   }
 
   async #makeTar(diffId: DiffId, options: Abortable): Promise<void> {
-    if ((await this.#store.layers.verifiedTar(diffId, options)) !== undefined) return;
-    const file = this.#store.layers.createTar();
-    try {
-      const indexed = await indexTar(
-        tee(this.#tarChunks(diffId, options), (chunk) => file.write(chunk)),
-        options,
-      );
-      assertDiffId(diffId, indexed.diffId);
-      // An index from when the layer was written knows the digests of its files as well.
-      if (this.#store.layers.readIndex(diffId) === undefined) this.addIndex(diffId, indexed.entries);
-      await this.#store.layers.publishTar(file, diffId);
-    } finally {
-      file.discard();
-    }
+    const { layers } = this.#store;
+    const isThere = (await layers.verifiedTar(diffId, options)) !== undefined;
+    if (isThere && (await this.#index(diffId, options)).every(isCheckable)) return;
+    await this.#fromSources(diffId, options, async (chunks) => {
+      const file = layers.createTar();
+      try {
+        const all = tee(chunks, (chunk) => file.write(chunk));
+        const indexed = await indexTar(all, { ...options, contentDigests: true });
+        assertDiffId(diffId, indexed.diffId);
+        this.addIndex(diffId, indexed.entries);
+        await layers.publishTar(file, diffId);
+      } finally {
+        file.discard();
+      }
+    });
   }
 
   #index(diffId: DiffId, options: Abortable): Promise<readonly IndexedEntry[]> {
-    let index = this.#indexes.get(diffId);
-    if (index === undefined) {
-      index = this.#makeIndex(diffId, options);
-      this.#indexes.set(diffId, index);
-    }
-    return index;
+    return once(this.#indexes, diffId, () => this.#makeIndex(diffId, options));
   }
 
   async #makeIndex(diffId: DiffId, options: Abortable): Promise<readonly IndexedEntry[]> {
-    const stored = this.#store.layers.readIndex(diffId);
+    const { layers } = this.#store;
+    const stored = layers.readIndex(diffId);
     const decoded = stored === undefined ? undefined : decodeLayerIndex(stored);
     if (decoded !== undefined) return decoded;
-    const indexed = await indexTar(this.#tarChunks(diffId, options), options);
-    assertDiffId(diffId, indexed.diffId);
-    this.#store.layers.writeIndex(diffId, encodeLayerIndex(indexed.entries));
-    return indexed.entries;
+    const contentDigests = layers.hasTar(diffId);
+    const entries = await this.#fromSources(diffId, options, async (chunks) => {
+      const indexed = await indexTar(chunks, { ...options, contentDigests });
+      assertDiffId(diffId, indexed.diffId);
+      return indexed.entries;
+    });
+    layers.writeIndex(diffId, encodeLayerIndex(entries));
+    return entries;
   }
 
-  /** The layer's uncompressed tar, from wherever it is nearest. */
-  #tarChunks(diffId: DiffId, options: Abortable): AsyncIterable<Buffer> {
-    if (this.#store.layers.hasTar(diffId)) return this.#store.layers.readTar(diffId, options);
-    const origin = this.#origins.get(diffId);
-    const form = this.#store.layers.compressedForms(diffId)[0];
-    if (form !== undefined) return this.#blobChunks({ descriptor: form.descriptor, blobs: this.#store.blobs }, options);
-    if (origin !== undefined) return this.#blobChunks(origin, options);
-    throw new OcibuildError("BLOB_NOT_FOUND", `layer "${diffId}" is not in the store`, { details: { digest: diffId } });
-  }
-
-  #blobChunks({ descriptor, blobs }: Origin, options: Abortable): AsyncIterable<Buffer> {
-    return decompress(blobs.open(descriptor, options), descriptor.mediaType);
-  }
-
-  /** Reads from the layer's tar, which `ensureTar` has made sure of. */
-  readTar(diffId: DiffId, target: Buffer, offset: number, length: number, position: number): number {
-    let file = this.#files.get(diffId);
-    if (file === undefined) {
-      file = openSync(this.#store.layers.tarPath(diffId), "r");
-      this.#files.set(diffId, file);
+  /** What `read` makes of the layer's uncompressed tar, from the nearest place that has it undamaged. */
+  async #fromSources<T>(
+    diffId: DiffId,
+    options: Abortable,
+    read: (chunks: AsyncIterable<Buffer>) => Promise<T>,
+  ): Promise<T> {
+    let missed: unknown;
+    for (const source of this.#sources(diffId, options)) {
+      const { lostCount } = this.#store;
+      try {
+        return await read(source.chunks());
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        // Damage mostly shows as a broken archive, long before a digest is complete.
+        if (isBrokenArchive(error)) await source.verify().catch(() => undefined);
+        options.signal?.throwIfAborted();
+        if (this.#store.lostCount === lostCount && !isOcibuildError(error, "BLOB_NOT_FOUND")) throw error;
+        missed = error;
+      }
     }
-    return readSync(file, target, offset, length, position);
+    throw missed ?? this.#missing(diffId);
   }
 
-  [Symbol.dispose](): void {
-    for (const file of this.#files.values()) closeSync(file);
-    this.#files.clear();
+  *#sources(diffId: DiffId, options: Abortable): Generator<LayerSource> {
+    const { blobs, layers } = this.#store;
+    if (layers.hasTar(diffId)) {
+      yield {
+        chunks: () => layers.readTar(diffId, options),
+        verify: () => drain(layers.readTar(diffId, options)),
+      };
+    }
+    for (const { descriptor } of layers.compressedForms(diffId)) {
+      yield this.#blobSource({ descriptor, blobs }, options);
+    }
+    const origin = this.#origins.get(diffId);
+    if (origin === undefined) return;
+    const { lostCount } = this.#store;
+    yield this.#blobSource(origin, options);
+    // The copy in the store was damaged, and is gone: this time it is fetched.
+    if (this.#store.lostCount !== lostCount) yield this.#blobSource(origin, options);
   }
-}
 
-/** A file in a layer's tar. */
-class LayerContent implements FileContent {
-  readonly layers: LayerStore;
-  readonly diffId: DiffId;
-  readonly #entry: IndexedEntry;
-
-  constructor(layers: LayerStore, diffId: DiffId, entry: IndexedEntry) {
-    this.layers = layers;
-    this.diffId = diffId;
-    this.#entry = entry;
-  }
-
-  open(): ContentReader {
-    const { layers, diffId } = this;
-    let position = this.#entry.dataOffset;
-    let left = this.#entry.size;
+  #blobSource({ descriptor, blobs }: LayerBlob, options: Abortable): LayerSource {
+    const { blobs: stored } = this.#store;
     return {
-      read(target, offset, length) {
-        const count = left === 0 ? 0 : layers.readTar(diffId, target, offset, Math.min(length, left), position);
-        position += count;
-        left -= count;
-        return count;
-      },
-      close() {},
+      chunks: () => decompress(blobs.open(descriptor, options), descriptor.mediaType),
+      verify: () => (stored.isPresent(descriptor) ? drain(stored.open(descriptor, options)) : Promise.resolve()),
     };
   }
 
-  knownDigest(): Buffer | undefined {
-    return this.#entry.contentDigest;
+  readTar(diffId: DiffId, target: Buffer, offset: number, length: number, position: number): number {
+    const path = this.#store.layers.tarPath(diffId);
+    try {
+      let file = this.#files.get(diffId);
+      if (file === undefined) {
+        file = openSync(path, "r");
+        this.#files.set(diffId, file);
+      }
+      return readSync(file, target, offset, length, position);
+    } catch (error) {
+      throw systemCode(error) === "ENOENT" ? this.damagedTar(diffId) : storeError(error, "read", path);
+    }
   }
 
-  rememberDigest(): void {}
+  damagedTar(diffId: DiffId): OcibuildError<"BLOB_NOT_FOUND"> {
+    this.#close(diffId);
+    this.#tars.delete(diffId);
+    this.#store.layers.discardDamaged(diffId);
+    return this.#missing(diffId);
+  }
+
+  #missing(diffId: DiffId): OcibuildError<"BLOB_NOT_FOUND"> {
+    return new OcibuildError("BLOB_NOT_FOUND", `layer "${diffId}" is not in the store, or is damaged there`, {
+      details: { digest: diffId },
+      hint: "build again: what made the layer is then done anew",
+    });
+  }
+
+  #close(diffId: DiffId): void {
+    const file = this.#files.get(diffId);
+    this.#files.delete(diffId);
+    if (file !== undefined) closeSync(file);
+  }
+
+  [Symbol.dispose](): void {
+    for (const diffId of [...this.#files.keys()]) this.#close(diffId);
+  }
+}
+
+/** What `make` gives for `key`, made once; after a failure it is made again when it is next asked for. */
+function once<K, V>(made: Map<K, Promise<V>>, key: K, make: () => Promise<V>): Promise<V> {
+  let value = made.get(key);
+  if (value === undefined) {
+    value = make();
+    made.set(key, value);
+    value.catch(() => {
+      if (made.get(key) === value) made.delete(key);
+    });
+  }
+  return value;
+}
+
+/** Whether the content of the entry can be checked when it is read by itself. */
+function isCheckable({ type, size, contentDigest }: IndexedEntry): boolean {
+  return type !== "file" || size === 0 || contentDigest !== undefined;
+}
+
+const BROKEN_ARCHIVE: ReadonlySet<ErrorCode> = new Set([
+  "COMPRESSION_INVALID",
+  "LAYER_DIFF_ID_MISMATCH",
+  "TAR_INVALID",
+  "TAR_LIMIT",
+  "TAR_UNSUPPORTED",
+]);
+
+function isBrokenArchive(error: unknown): boolean {
+  return isOcibuildError(error) && BROKEN_ARCHIVE.has(error.code);
 }
 
 function assertDiffId(expected: DiffId, actual: DiffId): void {
@@ -201,6 +255,10 @@ function assertDiffId(expected: DiffId, actual: DiffId): void {
       hint: "the image is damaged or was made by a broken tool: pull or build it again",
     },
   );
+}
+
+async function drain(chunks: AsyncIterable<Buffer>): Promise<void> {
+  for await (const chunk of chunks) void chunk;
 }
 
 /** Passes `chunks` on and shows each to `look` first. */

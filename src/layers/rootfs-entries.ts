@@ -5,8 +5,12 @@ import type { FileContent, FsNode } from "./fs-node.js";
 import type { FsTree } from "./fs-tree.js";
 import { leafEntry, nodeEntry } from "./layer-entries.js";
 import type { LayerEntry } from "./layer-entry.js";
+import { openVerified } from "./open-verified.js";
 
-/** Everything below the root: parents before children, names bytewise, further names of a file as hard links. */
+/**
+ * Everything below the root: parents before children, names bytewise, further names of a file as hard links, times as
+ * exact as they are. Contents are checked while they are read.
+ */
 export function* rootfsEntries(tree: FsTree): Generator<LayerEntry> {
   const linked = new Map<FsNode, ByteString>();
   yield* below("", tree.root);
@@ -15,10 +19,14 @@ export function* rootfsEntries(tree: FsTree): Generator<LayerEntry> {
     for (const name of [...directory.children!.keys()].sort(compareBytes)) {
       const node = directory.children!.get(name)!;
       const path = (prefix + name) as ByteString;
+      const { content, meta } = node;
       if (node.children === undefined) {
-        yield leafEntry(path, node, linked, node.meta.mtimeSeconds);
+        const leaf = leafEntry(path, node, linked, meta.mtimeSeconds, meta.mtimeNanos);
+        const open = leaf.open && content && (() => openVerified(content, meta.size));
+        yield { entry: leaf.entry, open, onContentDigest: undefined };
       } else {
-        yield { entry: nodeEntry(path, node, node.meta.mtimeSeconds), open: undefined, onContentDigest: undefined };
+        const entry = nodeEntry(path, node, meta.mtimeSeconds, meta.mtimeNanos);
+        yield { entry, open: undefined, onContentDigest: undefined };
         yield* below(`${path}/`, node);
       }
     }

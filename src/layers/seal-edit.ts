@@ -6,7 +6,7 @@ import { layerMediaType } from "../oci/media-types.js";
 import type { FsEdit } from "./fs-edit.js";
 import { layerEntriesOf } from "./layer-entries.js";
 import type { LayerEntry } from "./layer-entry.js";
-import type { IndexedEntry } from "./layer-index.js";
+import { type IndexedEntry, indexedEntry } from "./layer-index.js";
 import type { RunContext } from "./run-context.js";
 import { writeLayer } from "./seal/write-layer.js";
 import { entryTime } from "./times.js";
@@ -33,7 +33,7 @@ export async function sealEdit(run: RunContext, edit: FsEdit, options: SealEditO
     const sealed = await writeLayer(entries, {
       compression: compression ?? { kind: "uncompressed" },
       ...(compression === undefined ? { tarSink: file } : { blobSink: file }),
-      onEntry: (entry, dataOffset) => index.push({ ...entry, dataOffset, contentDigest: undefined }),
+      onEntry: (entry, dataOffset) => index.push(indexedEntry(entry, dataOffset)),
       onProgress: options.onProgress,
       signal,
     });
@@ -62,8 +62,8 @@ function* withDigests(entries: Iterable<LayerEntry>, index: IndexedEntry[]): Gen
     yield {
       ...layerEntry,
       onContentDigest: (sha256) => {
-        const last = index.length - 1;
-        index[last] = { ...index[last]!, contentDigest: sha256 };
+        const entry = index[index.length - 1]!;
+        index[index.length - 1] = indexedEntry(entry, entry.dataOffset, sha256);
         layerEntry.onContentDigest?.(sha256);
       },
     };

@@ -4,6 +4,7 @@ import { layeredReader } from "../cache/layered-reader.js";
 import { openStore } from "../cache/store.js";
 import { OcibuildError } from "../errors.js";
 import { LayerStore } from "../layers/layer-store.js";
+import { openVerified } from "../layers/open-verified.js";
 import type { Image } from "../oci/types.js";
 import type { TreeNode } from "../tree/file-tree.js";
 import { treePath } from "../tree/paths.js";
@@ -55,7 +56,7 @@ export async function readImageFile(root: string, sources: ImageSources, image: 
   }
   await layers.prepareContents([node.content], {});
   const bytes = Buffer.alloc(node.meta.size);
-  const reader = node.content.open();
+  const reader = openVerified(node.content, node.meta.size);
   try {
     for (let at = 0; at < bytes.length; ) {
       const count = reader.read(bytes, at, bytes.length - at);

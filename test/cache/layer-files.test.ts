@@ -26,6 +26,7 @@ function fixture(): Fixture {
     images: join(root, "images"),
     tmp: join(root, "tmp"),
     prepareImages: () => Promise.resolve(),
+    lost: (message) => warnings.push(message),
     warn: (message) => warnings.push(message),
   };
   const blobs = new BlobDirectory(folders);
