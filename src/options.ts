@@ -12,7 +12,10 @@ import type { OutputSpec } from "./output/parse-output-spec.js";
 export type NamedContextInput =
   /** A folder, an archive, files in memory. */
   | ContextSource
-  /** `docker-image://REF`, `oci-layout://DIR[:TAG][@DIGEST]`, or a folder's path. */
+  /**
+   * `docker-image://REF`, a folder's path, or an image in a file: `oci-layout://DIR`, `oci-archive://FILE`,
+   * `docker-archive://FILE`, each with `[:TAG][@DIGEST]`.
+   */
   | string;
 
 export interface BuildOptions {

@@ -10,6 +10,7 @@ import { openStatCache, type StatCache } from "../context/stat-cache.js";
 import type { FileSource } from "../plan/file-source.js";
 import type { NamedContext } from "../plan/named-contexts.js";
 import type { FileTree } from "../tree/file-tree.js";
+import { localImageScheme } from "./local-images.js";
 
 export interface ContextsOptions {
   readonly store: Store;
@@ -48,9 +49,10 @@ export class Contexts implements AsyncDisposable {
     if (typeof value === "string") {
       const image = /^docker-image:\/\/(.+)$/s.exec(value)?.[1];
       if (image !== undefined) return { kind: "image", reference: image };
-      if (value.startsWith("oci-layout://")) {
-        const path = resolve(this.#options.cwd, value.slice("oci-layout://".length));
-        return { kind: "layout", reference: `oci-layout://${path}` };
+      const scheme = localImageScheme(value);
+      if (scheme !== undefined) {
+        const path = resolve(this.#options.cwd, value.slice(scheme.length));
+        return { kind: "layout", reference: `${scheme}${path}` };
       }
     }
     this.#named.set(name, typeof value === "string" ? parseContextSource(value) : value);

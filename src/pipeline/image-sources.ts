@@ -4,10 +4,9 @@
  */
 import { FetchingReader, type FetchSource, type FetchWatcher } from "../cache/fetching-reader.js";
 import type { StepKeyParts } from "../cache/key.js";
-import { openLayout } from "../cache/oci-layout.js";
 import { readSmallFile } from "../cache/sealed-file.js";
 import type { Store } from "../cache/store.js";
-import { isOcibuildError, OcibuildError } from "../errors.js";
+import { isOcibuildError } from "../errors.js";
 import type { OnEvent, TaskInfo } from "../events.js";
 import type { Abortable, BlobReader } from "../oci/blobs.js";
 import { type Digest, digestOf } from "../oci/digest.js";
@@ -20,6 +19,7 @@ import type { RegistryClient } from "../registry/client.js";
 import { mirroredNames, type RegistryHosts } from "../registry/hosts.js";
 import type { DocumentCache } from "../registry/resolver.js";
 import { MAX_DOCUMENT_BYTES } from "../util/strict-json.js";
+import { localImageScheme, readLocalImage } from "./local-images.js";
 
 export interface ImageSourcesOptions {
   readonly store: Store;
@@ -91,8 +91,10 @@ export class ImageSources implements ImageResolver {
     platform: Platform,
     options: Abortable,
   ): Promise<{ readonly image: Image; readonly isKnown: boolean }> {
-    if (reference.startsWith(LAYOUT_SCHEME)) {
-      return { image: await this.#fromLayout(reference, platform, options), isKnown: false };
+    if (localImageScheme(reference) !== undefined) {
+      const { image, blobs } = await readLocalImage(this.#options.store, reference, platform, options);
+      this.#remember(image, readerSource(blobs), undefined);
+      return { image, isKnown: false };
     }
     const known = this.#options.pull ? undefined : await this.#fromStore(reference, platform, options);
     if (known !== undefined) return { image: known, isKnown: true };
@@ -127,23 +129,6 @@ export class ImageSources implements ImageResolver {
     const image = await registryResolver(await client(), { documents }).resolve(reference, platform, options);
     this.#remember(image, this.#registryBlobs(name), name);
     store.steps.put(resolutionOf(name, platform), { descriptor: { ...image.descriptor } as never });
-    return image;
-  }
-
-  async #fromLayout(reference: string, platform: Platform, options: Abortable): Promise<Image> {
-    const match = /^(.*?)(?::([A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/s.exec(
-      reference.slice(LAYOUT_SCHEME.length),
-    );
-    const [, dir = "", tag, digest] = match ?? [];
-    if (dir === "") {
-      throw new OcibuildError("REFERENCE_INVALID", `"${reference}" names no folder`, {
-        details: { reference },
-        hint: 'Expected "oci-layout://DIR", "oci-layout://DIR:TAG" or "oci-layout://DIR@sha256:…".',
-      });
-    }
-    const layout = await openLayout(dir);
-    const image = await readImage(layout.blobs, layout.find(digest ?? tag), { platform, reference, ...options });
-    this.#remember(image, readerSource(layout.blobs), undefined);
     return image;
   }
 
@@ -193,8 +178,6 @@ export class ImageSources implements ImageResolver {
     };
   }
 }
-
-const LAYOUT_SCHEME = "oci-layout://";
 
 /** A reader as something to copy from. */
 function readerSource(reader: BlobReader): FetchSource {
