@@ -23,9 +23,14 @@ const CHUNK_BYTES = 256 * 1024;
 /**
  * The files of the archive that `content` is; `undefined` when it is none (also when it holds no entry, as in BuildKit).
  * The temporary file lives until the run ends.
+ * @param name of the archive, for errors
  * @throws TAR_INVALID, COMPRESSION_INVALID when it begins as an archive and then is damaged; COMPRESSION_UNSUPPORTED
  */
-export async function readArchive(run: RunContext, content: FileContent): Promise<ArchiveFiles | undefined> {
+export async function readArchive(
+  run: RunContext,
+  content: FileContent,
+  name: string,
+): Promise<ArchiveFiles | undefined> {
   const entries: IndexedEntry[] = [];
   const reader = new TarReader(
     { entry: (entry, dataOffset) => entries.push(indexedEntry(entry, dataOffset)) },
@@ -48,8 +53,13 @@ export async function readArchive(run: RunContext, content: FileContent): Promis
     reader.end();
   } catch (error) {
     const isDamage = isOcibuildError(error, "TAR_INVALID") || isOcibuildError(error, "COMPRESSION_INVALID");
-    if (isDamage && entries.length === 0) return undefined;
-    throw error;
+    if (!isDamage) throw error;
+    if (entries.length === 0) return undefined;
+    throw new OcibuildError(error.code, `${name} cannot be unpacked: ${error.message}`, {
+      details: error.details,
+      cause: error,
+      hint: "the archive is damaged: make it again, or COPY it as it is",
+    });
   }
   if (entries.length === 0) return undefined;
   return {

@@ -1,6 +1,7 @@
 /** The sources of a COPY or ADD step: what each adds to the cache key, and what there is to copy. */
 import { createHash } from "node:crypto";
 import type { StepInput } from "../cache/step-cache.js";
+import { redactUrl } from "../http/address.js";
 import { chainIdOf } from "../oci/digest.js";
 import type { CopySource, CopyStep } from "../plan/steps/copy.js";
 import { type ByteString, bytesOf } from "../util/bytes.js";
@@ -98,16 +99,19 @@ class PathInput implements CopyInput {
   async parts(): Promise<readonly CopyPart[]> {
     const parts: CopyPart[] = [];
     for (const selection of await this.#select()) {
-      const content = this.#source.unpack ? selection.nodes[0]?.content : undefined;
-      const archive = content === undefined ? undefined : await this.#openArchive(content);
+      const root = this.#source.unpack ? selection.nodes[0] : undefined;
+      const archive =
+        root?.content === undefined
+          ? undefined
+          : await this.#openArchive(root.content, selection.tree.describe(root.path));
       parts.push(archive === undefined ? { kind: "files", selection } : { kind: "archive", ...archive });
     }
     return parts;
   }
 
-  async #openArchive(content: FileContent): Promise<ArchiveFiles | undefined> {
+  async #openArchive(content: FileContent, name: string): Promise<ArchiveFiles | undefined> {
     await this.#run.layers.prepareContents([content], this.#run);
-    return readArchive(this.#run, content);
+    return readArchive(this.#run, content, name);
   }
 
   #select(): Promise<Selection[]> {
@@ -168,7 +172,9 @@ class HttpInput implements CopyInput {
   async parts(): Promise<readonly CopyPart[]> {
     const file = await this.#fetch();
     const content = fetchedFileContent(file);
-    const archive = this.#unpack ? await readArchive(this.#run, content) : undefined;
+    const archive = this.#unpack
+      ? await readArchive(this.#run, content, `"${redactUrl(new URL(this.#url))}"`)
+      : undefined;
     if (archive !== undefined) return [{ kind: "archive", ...archive }];
     const meta = fileMeta(0o600, 0, 0, file.sizeBytes, file.mtimeSeconds ?? 0);
     return [{ kind: "files", selection: oneFile(fileNameOf(this.#url), meta, content) }];

@@ -1,6 +1,7 @@
 /** The bytes of files that cases describe: text, base64, or an archive with exactly the headers it lists. */
 import { execFileSync } from "node:child_process";
 import zlib from "node:zlib";
+import { isZstdAvailable } from "../../src/compression/compression.js";
 import { haveTool } from "../support/tools.js";
 import { END, meta, octal, padded, rawHeader, records } from "../tar/raw-archive.js";
 import type { ArchiveMember, CaseBytes } from "./cases.js";
@@ -45,6 +46,7 @@ function archived(member: ArchiveMember): Buffer {
 function compressed(bytes: Buffer, compression: CaseBytes["compression"]): Buffer {
   if (compression === undefined) return bytes;
   if (compression === "gzip") return zlib.gzipSync(bytes);
+  if (compression === "zstd" && !isZstdAvailable()) throw new MissingRequirement("this Node has no zstd");
   if (!haveTool(compression)) throw new MissingRequirement(`${compression} is not on PATH`);
   return execFileSync(compression, ["-c"], { input: bytes });
 }
