@@ -10,10 +10,6 @@ import { DEFAULT_GZIP_LEVEL } from "./compression/compression.js";
 import { parseDockerfile } from "./dockerfile/parse.js";
 import { OcibuildError } from "./errors.js";
 import type { OnEvent } from "./events.js";
-import { LayerStore } from "./layers/layer-store.js";
-import type { RunContext } from "./layers/run-context.js";
-import { runPlan } from "./layers/run-plan.js";
-import type { StageResult } from "./layers/run-stage.js";
 import type { AssembledIndex } from "./oci/assemble-image.js";
 import type { Digest } from "./oci/digest.js";
 import { hostPlatform, parsePlatform } from "./oci/platform.js";
@@ -22,13 +18,13 @@ import type { BuildOptions } from "./options.js";
 import type { ExportResult } from "./output/exporter.js";
 import { reusePolicy } from "./pipeline/cache-policy.js";
 import { Contexts } from "./pipeline/contexts.js";
+import { execute } from "./pipeline/execute.js";
 import { planOutputs } from "./pipeline/exporters.js";
+import { healing } from "./pipeline/healing.js";
 import { type ImageFile, imageFiles, readImageFile } from "./pipeline/image-files.js";
 import { ImageSources } from "./pipeline/image-sources.js";
 import { RegistryAccess } from "./pipeline/registry-access.js";
 import { timePolicy } from "./pipeline/source-date.js";
-import { Temporaries } from "./pipeline/temporaries.js";
-import { writeOutputs } from "./pipeline/write-outputs.js";
 import { type BuildPlan, firstRunStep } from "./plan/build-plan.js";
 import { planBuild } from "./plan/plan-build.js";
 import { locate, type SourceText } from "./util/source-text.js";
@@ -55,11 +51,20 @@ export interface Built {
  * @throws OcibuildError; the signal's reason when it is aborted
  */
 export async function runBuild(options: BuildOptions): Promise<Built> {
+  try {
+    return await run(options);
+  } catch (error) {
+    // What breaks because of the abort is not what the caller wants to hear of.
+    options.signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+async function run(options: BuildOptions): Promise<Built> {
   const startedMs = Date.now();
   const cwd = options.cwd ?? process.cwd();
   const onEvent: OnEvent = options.onEvent ?? (() => {});
-  const abort = new AbortController();
-  const signal = options.signal === undefined ? abort.signal : AbortSignal.any([options.signal, abort.signal]);
+  const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
   // Every request and every step listens for the end of the build.
   setMaxListeners(0, signal);
   signal.throwIfAborted();
@@ -110,41 +115,29 @@ export async function runBuild(options: BuildOptions): Promise<Built> {
   }
   refuseUnsupported(plan, ast.source);
 
-  using layers = new LayerStore(store);
-  for (const image of sources.images) layers.register(image.layers, sources.blobsOf(image));
-  await using temporaries = new Temporaries(store);
-  const run: RunContext = {
-    store,
-    layers,
-    source: ast.source,
-    times: timePolicy({
-      reproducible: options.reproducible ?? false,
-      epochSeconds: options.sourceDateEpoch ?? epochArgument(options.buildArgs?.["SOURCE_DATE_EPOCH"]),
-      clampFiles: outputs.some(({ spec }) => "image" in spec && spec.image.rewriteTimestamp === true),
-      contextRoot: main.root,
-      nowSeconds: Math.floor(startedMs / 1000),
-    }),
-    compression: outputs.find(({ readsRootfs, spec }) => !readsRootfs && spec.type !== "cacheonly")?.form.compression,
-    contextTree: (source) => contexts.tree(source, main.tree),
-    fetchFile: async (url, checksum) => {
-      const { fetchFile } = await import("./pipeline/fetch-file.js");
-      return fetchFile(url, { checksum, target: temporaries.create(), signal });
-    },
-    createTemporary: () => temporaries.create(),
-    mayReuse: reusePolicy(options.noCache),
-    flights: new Map(),
-    onEvent,
-    nowMs,
-    signal,
+  const times = timePolicy({
+    reproducible: options.reproducible ?? false,
+    epochSeconds: options.sourceDateEpoch ?? epochArgument(options.buildArgs?.["SOURCE_DATE_EPOCH"]),
+    clampFiles: outputs.some(({ spec }) => "image" in spec && spec.image.rewriteTimestamp === true),
+    contextRoot: main.root,
+    nowSeconds: Math.floor(startedMs / 1000),
+  });
+  const mayReuse = reusePolicy(options.noCache);
+  const work = { store, plan, source: ast.source, contexts, mainTree: main.tree, sources, outputs, times, mayReuse };
+  let isBuilt = false;
+  const onBuilt = (): void => {
+    isBuilt = true;
   };
-  let results: ReadonlyMap<string, StageResult>;
-  try {
-    results = await runPlan(run, plan, (reason) => abort.abort(reason));
-  } finally {
-    // What was learnt of the files holds whatever became of the build.
-    contexts.saveStats();
-  }
-  const { images, index, outputs: written } = await writeOutputs({ run, plan, results, outputs, sources });
+  const {
+    images,
+    index,
+    outputs: written,
+  } = await healing(
+    store,
+    () => execute({ ...work, onEvent, nowMs, signal, onBuilt }),
+    // What went to standard output cannot be taken back.
+    () => !isBuilt || !outputs.some(({ spec }) => "dest" in spec && spec.dest === "-"),
+  );
   const { descriptor } = index ?? images[0]!;
   return {
     digest: descriptor.digest,

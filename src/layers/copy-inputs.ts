@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { StepInput } from "../cache/step-cache.js";
 import { redactUrl } from "../http/address.js";
+import type { Abortable } from "../oci/blobs.js";
 import { chainIdOf } from "../oci/digest.js";
 import type { CopySource, CopyStep } from "../plan/steps/copy.js";
 import { type ByteString, bytesOf } from "../util/bytes.js";
@@ -20,7 +21,7 @@ export type CopyPart =
 
 export interface CopyInput {
   /** What the source adds to the key of the step. */
-  digest(): Promise<string>;
+  digest(options: Abortable): Promise<string>;
   /** Files with digests, for explaining; those that are known by now. */
   files(): Iterable<StepInput>;
   /** What there is to copy, in order. */
@@ -160,9 +161,9 @@ class HttpInput implements CopyInput {
   }
 
   /** With a checksum nothing need be fetched to know what it is. */
-  async digest(): Promise<string> {
+  async digest(options: Abortable): Promise<string> {
     if (this.#checksum?.startsWith("sha256:") === true) return this.#checksum;
-    return `sha256:${(await this.#fetch()).sha256.toString("hex")}`;
+    return `sha256:${(await this.#fetch(options)).sha256.toString("hex")}`;
   }
 
   files(): Iterable<StepInput> {
@@ -170,7 +171,7 @@ class HttpInput implements CopyInput {
   }
 
   async parts(): Promise<readonly CopyPart[]> {
-    const file = await this.#fetch();
+    const file = await this.#fetch(this.#run);
     const content = fetchedFileContent(file);
     const archive = this.#unpack
       ? await readArchive(this.#run, content, `"${redactUrl(new URL(this.#url))}"`)
@@ -180,8 +181,8 @@ class HttpInput implements CopyInput {
     return [{ kind: "files", selection: oneFile(fileNameOf(this.#url), meta, content) }];
   }
 
-  #fetch(): Promise<FetchedFile> {
-    this.#fetched ??= this.#run.fetchFile(this.#url, this.#checksum, this.#run.signal);
+  #fetch({ signal = this.#run.signal }: Abortable): Promise<FetchedFile> {
+    this.#fetched ??= this.#run.fetchFile(this.#url, this.#checksum, signal);
     return this.#fetched;
   }
 }

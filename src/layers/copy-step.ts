@@ -6,6 +6,7 @@ import { parseModeChange } from "../tree/chmod.js";
 import { treePath } from "../tree/paths.js";
 import { resolveInTree } from "../tree/resolve.js";
 import { bytesOf } from "../util/bytes.js";
+import { forEachLimited } from "../util/for-each-limited.js";
 import { type CopyOptions, copySelection, type Destination, makeDirectories } from "./copy.js";
 import { type CopyInput, copyInputs } from "./copy-inputs.js";
 import { FsEdit } from "./fs-edit.js";
@@ -38,7 +39,7 @@ export async function runCopyStep(
     parent: start,
     mayReuse: options.mayReuse,
     source: files.kind === "context" ? `context ${files.name}` : `layers ${chainIdOf(files.diffIds)}`,
-    inputs: async () => Promise.all(inputs.map((input) => input.digest())),
+    inputs: () => digestsOf(run, inputs),
     inputFiles: () => filesOf(inputs),
     make: async () => sealEdit(run, await copied(run, step, start, inputs), options),
   });
@@ -46,6 +47,18 @@ export async function runCopyStep(
 
 function* filesOf(inputs: readonly CopyInput[]): Generator<StepInput> {
   for (const input of inputs) yield* input.files();
+}
+
+/** Sources of one step that are read at a time: downloads wait for one another otherwise. */
+const PARALLEL = 4;
+
+/** The digests of `inputs`. When one fails, the others are ended and waited for. */
+async function digestsOf(run: RunContext, inputs: readonly CopyInput[]): Promise<readonly string[]> {
+  const digests = new Map<CopyInput, string>();
+  await forEachLimited(inputs, PARALLEL, run, async (input, options) => {
+    digests.set(input, await input.digest(options));
+  });
+  return inputs.map((input) => digests.get(input)!);
 }
 
 async function copied(

@@ -37,7 +37,7 @@ export async function stepLayer(run: RunContext, work: StepWork): Promise<StepLa
   };
   const parent = chainIdOf(work.parent) ?? null;
   // Platforms of one build mostly copy the same files: what is under way already is waited for.
-  const flight = canonicalJson([shapeKey(shape), parent, work.source]);
+  const flight = canonicalJson([shapeKey(shape), parent, work.source, work.mayReuse]);
   const underWay = run.flights.get(flight);
   if (underWay !== undefined) return { ...(await underWay), isCached: true };
   const layer = findOrMake(run, work, shape, parent);

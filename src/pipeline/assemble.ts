@@ -1,6 +1,7 @@
 /** What ran → finished images: layers in the form the outputs want, history, config, manifest. */
 import type { Store } from "../cache/store.js";
 import { type Compression, compressionSpec } from "../compression/compression.js";
+import { isOcibuildError } from "../errors.js";
 import { fileReader } from "../layers/fetched-file.js";
 import type { LayerStore } from "../layers/layer-store.js";
 import type { StageResult } from "../layers/run-stage.js";
@@ -83,11 +84,11 @@ async function compressed(context: AssembleContext, diffId: DiffId, form: ImageF
   await layers.ensureTar(diffId, { signal });
   const file = store.blobs.create();
   try {
-    const { blob } = await compressTar(fileReader(store.layers.tarPath(diffId)), {
-      compression: form.compression,
-      blobSink: file,
-      expectedDiffId: diffId,
-      signal,
+    const tar = fileReader(store.layers.tarPath(diffId));
+    const { compression } = form;
+    const options = { compression, blobSink: file, expectedDiffId: diffId, signal };
+    const { blob } = await compressTar(tar, options).catch((error: unknown) => {
+      throw isOcibuildError(error, "LAYER_DIFF_ID_MISMATCH") ? layers.damagedTar(diffId) : error;
     });
     await store.blobs.publish(file, blob!.digest);
     const mediaType = layerMediaType({ family: "oci", compression: form.compression.kind, foreign: false });

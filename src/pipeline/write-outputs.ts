@@ -24,10 +24,13 @@ export interface WriteOutputsInput {
   readonly sources: ImageSources;
 }
 
+export interface WrittenOutputs extends AssembledResult {
+  /** What each output wrote, in their order. */
+  readonly outputs: readonly ExportResult[];
+}
+
 /** What was built, as the first output has it. @throws OUTPUT_…, REGISTRY_…, STORE_UNUSABLE */
-export async function writeOutputs(
-  input: WriteOutputsInput,
-): Promise<AssembledResult & { readonly outputs: readonly ExportResult[] }> {
+export async function writeOutputs(input: WriteOutputsInput): Promise<WrittenOutputs> {
   const { run, outputs } = input;
   const assembled = new Map<string, Promise<AssembledResult>>();
   const inForm = (form: ImageForm): Promise<AssembledResult> => {

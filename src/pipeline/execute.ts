@@ -1,0 +1,74 @@
+/** One attempt to run a plan and to write its outputs. What it opened is closed when it ends, whatever became of it. */
+import { setMaxListeners } from "node:events";
+import type { Store } from "../cache/store.js";
+import type { OnEvent } from "../events.js";
+import { LayerStore } from "../layers/layer-store.js";
+import { runPlan } from "../layers/run-plan.js";
+import type { StageResult } from "../layers/run-stage.js";
+import type { TimePolicy } from "../layers/times.js";
+import type { BuildPlan, PlannedStage } from "../plan/build-plan.js";
+import type { FileTree } from "../tree/file-tree.js";
+import type { SourceText } from "../util/source-text.js";
+import type { Contexts } from "./contexts.js";
+import type { PlannedOutput } from "./exporters.js";
+import type { ImageSources } from "./image-sources.js";
+import { Temporaries } from "./temporaries.js";
+import { type WrittenOutputs, writeOutputs } from "./write-outputs.js";
+
+export interface ExecuteOptions {
+  readonly store: Store;
+  readonly plan: BuildPlan;
+  readonly source: SourceText;
+  readonly contexts: Contexts;
+  /** The tree of the main context. */
+  readonly mainTree: FileTree;
+  readonly sources: ImageSources;
+  readonly outputs: readonly PlannedOutput[];
+  readonly times: TimePolicy;
+  /** Whether records may answer for steps of this stage. */
+  readonly mayReuse: (stage: PlannedStage) => boolean;
+  readonly onEvent: OnEvent;
+  readonly nowMs: () => number;
+  readonly signal: AbortSignal;
+  /** Told when everything is built and the outputs are next. */
+  readonly onBuilt?: () => void;
+}
+
+/** @throws what the steps and the outputs throw; the signal's reason. Nothing works on in the background then. */
+export async function execute(options: ExecuteOptions): Promise<WrittenOutputs> {
+  const { store, plan, source, contexts, mainTree, sources, outputs, times, mayReuse, onEvent, nowMs } = options;
+  const abort = new AbortController();
+  const signal = AbortSignal.any([options.signal, abort.signal]);
+  // Every request and every step listens for the end of the build.
+  setMaxListeners(0, signal);
+  using layers = new LayerStore(store);
+  for (const image of sources.images) layers.register(image.layers, sources.blobsOf(image));
+  await using temporaries = new Temporaries(store);
+  const run = {
+    store,
+    layers,
+    source,
+    times,
+    compression: outputs.find(({ readsRootfs, spec }) => !readsRootfs && spec.type !== "cacheonly")?.form.compression,
+    contextTree: (from: Parameters<Contexts["tree"]>[0]) => contexts.tree(from, mainTree),
+    fetchFile: async (url: string, checksum: string | undefined, fetchSignal: AbortSignal) => {
+      const { fetchFile } = await import("./fetch-file.js");
+      return fetchFile(url, { checksum, target: temporaries.create(), signal: fetchSignal });
+    },
+    createTemporary: () => temporaries.create(),
+    mayReuse,
+    flights: new Map(),
+    onEvent,
+    nowMs,
+    signal,
+  };
+  let results: ReadonlyMap<string, StageResult>;
+  try {
+    results = await runPlan(run, plan, (reason) => abort.abort(reason));
+  } finally {
+    // What was learnt of the files holds whatever became of the build.
+    contexts.saveStats();
+  }
+  options.onBuilt?.();
+  return writeOutputs({ run, plan, results, outputs, sources });
+}
