@@ -9,7 +9,7 @@ import { type CaseResult, reportedScore, runCases } from "./score.js";
 const wanted = process.argv.slice(2);
 const isWanted = (id: string): boolean =>
   wanted.length === 0 || wanted.some((name) => id === name || id.startsWith(`${name}/`));
-const results = await runCases(isWanted);
+const results = await runCases({ choose: isWanted });
 
 const show = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing"));
 const isStrict = ({ aspect }: Disagreement): boolean => (STRICT as readonly string[]).includes(aspect);

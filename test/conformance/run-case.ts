@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { type Built, runBuild } from "../../src/build.js";
 import { openStore, type Store } from "../../src/cache/store.js";
 import { isOcibuildError } from "../../src/errors.js";
+import type { TaskOutcome } from "../../src/events.js";
 import { decodeLayerIndex } from "../../src/layers/layer-index.js";
 import { LayerStore } from "../../src/layers/layer-store.js";
 import type { DiffId } from "../../src/oci/digest.js";
@@ -18,26 +19,31 @@ import { describeChanges, describeLayer } from "./flatten.js";
 import { materialise } from "./materialise.js";
 import { serveCase } from "./serve.js";
 
+export type RunMode = "fresh" | "again";
+
 /** What all cases share: a store with the base image, and a folder for their files. */
 export class CaseRunner implements AsyncDisposable {
+  readonly #mode: RunMode;
   readonly #folder: string;
   readonly #store: Store;
   readonly #layers: LayerStore;
   readonly #base: DiffId;
   #count = 0;
 
-  private constructor(folder: string, store: Store, base: DiffId) {
+  private constructor(mode: RunMode, folder: string, store: Store, base: DiffId) {
+    this.#mode = mode;
     this.#folder = folder;
     this.#store = store;
     this.#layers = new LayerStore(store);
     this.#base = base;
   }
 
-  static async create(): Promise<CaseRunner> {
+  /** @param mode `again`: every case is built twice, the second time from what the first left */
+  static async create(mode: RunMode = "fresh"): Promise<CaseRunner> {
     const folder = mkdtempSync(join(fastFolder(), "ocibuild-conformance-"));
     const store = await openStore(join(folder, "store"));
     const base = await addBaseImage(store, Buffer.from("stands for a program: nothing is run\n"));
-    return new CaseRunner(folder, store, base);
+    return new CaseRunner(mode, folder, store, base);
   }
 
   /** @throws MissingRequirement */
@@ -70,7 +76,7 @@ export class CaseRunner implements AsyncDisposable {
     if (dockerfile !== undefined) writeFileSync(join(dockerfileFolder, name), dockerfile, { mode: 0o644 });
     try {
       const { target, buildArgs, labels, platform, rewriteTimestamp } = options;
-      const built = await runBuild({
+      const buildOptions: BuildOptions = {
         ...this.#commonOptions(contextFolder),
         ...(dockerfileFolder === contextFolder && options.dockerfileName === undefined
           ? {}
@@ -81,7 +87,9 @@ export class CaseRunner implements AsyncDisposable {
         ...(platform === undefined ? {} : { platforms: platform.split(",") }),
         buildContexts: await this.#namedContexts(options.buildContexts ?? {}, folder),
         outputs: [rewriteTimestamp === true ? "type=image,rewrite-timestamp=true" : "type=image"],
-      });
+      };
+      let built = await runBuild(buildOptions);
+      if (this.#mode === "again") built = await buildAgain(buildOptions, built);
       return { result: "ok", images: await this.#describe(conformanceCase, built) };
     } catch (error) {
       if (!isOcibuildError(error)) throw error;
@@ -97,7 +105,7 @@ export class CaseRunner implements AsyncDisposable {
       dockerConfigDir: this.#folder,
       compression: { kind: "uncompressed" },
       // A layer of another case may have the same key: times, which cases may pin, are no part of it.
-      noCache: true,
+      noCache: this.#mode === "fresh",
     };
   }
 
@@ -163,6 +171,21 @@ export class CaseRunner implements AsyncDisposable {
     this.#layers[Symbol.dispose]();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** Builds from records, and makes sure of that. */
+async function buildAgain(options: BuildOptions, first: Built): Promise<Built> {
+  const outcomes = new Map<string, TaskOutcome>();
+  const built = await runBuild({
+    ...options,
+    onEvent: (event) => {
+      if (event.type === "task-finished" && event.id.includes("#")) outcomes.set(event.id, event.outcome);
+    },
+  });
+  const missed = [...outcomes].flatMap(([id, outcome]) => (outcome === "cached" ? [] : id));
+  if (missed.length > 0) throw new Error(`built again, these steps found no record: ${missed.join(", ")}`);
+  if (built.digest !== first.digest) throw new Error(`built again, ${first.digest} became ${built.digest}`);
+  return built;
 }
 
 /** A store waits for the disk thousands of times here: where Linux has a file system in memory, it takes a third. */

@@ -12,7 +12,7 @@ import {
   type ReportedAspect,
 } from "./compare.js";
 import { REWORDED } from "./exceptions.js";
-import { CaseRunner } from "./run-case.js";
+import { CaseRunner, type RunMode } from "./run-case.js";
 
 /** Cases that are built at a time: one waits for the disk while another computes. */
 const PARALLEL = 16;
@@ -29,13 +29,20 @@ export interface CaseResult {
   readonly isRewordingNeeded: boolean | undefined;
 }
 
-/** The results of all cases that need no RUN, in the order of the groups; only those that `choose` takes, if given. */
-export async function runCases(choose: (id: string) => boolean = () => true): Promise<CaseResult[]> {
+export interface RunCasesOptions {
+  /** Takes all without it. */
+  readonly choose?: (id: string) => boolean;
+  readonly mode?: RunMode;
+}
+
+/** The results of the cases that need no RUN, in the order of the groups. */
+export async function runCases(options: RunCasesOptions = {}): Promise<CaseResult[]> {
+  const { choose = () => true, mode } = options;
   const cases = caseGroups()
     .flatMap((group) => loadCases(group))
     .filter((each) => !each.requires.includes("run") && choose(each.id));
   const results = new Map<string, CaseResult>();
-  await using runner = await CaseRunner.create();
+  await using runner = await CaseRunner.create(mode);
   await forEachLimited(cases, PARALLEL, {}, async (each) => void results.set(each.id, await runCase(runner, each)));
   return cases.map(({ id }) => results.get(id)!);
 }
