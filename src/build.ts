@@ -89,7 +89,7 @@ async function run(options: BuildOptions): Promise<Built> {
     client: registries.client,
   });
 
-  await using contexts = new Contexts({ store, cwd, stdin: options.stdin ?? process.stdin, startedMs, signal });
+  await using contexts = new Contexts({ store, cwd, stdin: () => options.stdin ?? process.stdin, startedMs, signal });
   const { context, file, dockerfile } = options;
   const main = await contexts.openMain({ context, file, dockerfile });
   const ast = parseDockerfile({ name: main.dockerfile.name, text: main.dockerfile.text });

@@ -1,7 +1,7 @@
 /**
  * The index of a layer: what its tar contains and where, so that a file system can be read without unpacking it.
  *
- * Format: magic and version, entry count, one record per entry in tar order (variable-length numbers, byte strings), sha256
+ * Format: magic and version, one record per entry in tar order (variable-length numbers, byte strings), sha256
  * of all before it. A damaged index, or one of another version, decodes to nothing: its tar is then indexed anew.
  */
 import { createHash, type Hash, hash } from "node:crypto";
@@ -21,7 +21,7 @@ export interface IndexedEntry extends TarEntry {
   readonly contentDigest: Buffer | undefined;
 }
 
-const MAGIC = Buffer.from("ocilidx\x01", "latin1");
+const MAGIC = Buffer.from("ocilidx\x02", "latin1");
 const TYPES: readonly EntryType[] = ["file", "dir", "symlink", "hardlink", "char", "block", "fifo"];
 const TYPE_MASK = 0x0f;
 const HAS_XATTRS = 0x10;
@@ -49,14 +49,18 @@ export function indexedEntry(entry: TarEntry, dataOffset: number, contentDigest?
   };
 }
 
-/** The index of `entries`, which are in tar order. Equal entries give equal bytes. */
-export function encodeLayerIndex(entries: readonly IndexedEntry[]): Buffer {
-  const writer = new ByteRecordWriter();
-  writer.raw(MAGIC);
-  writer.number(entries.length);
-  let previousEnd = 0;
-  for (const entry of entries) {
-    const { type, mtimeSeconds, xattrs, contentDigest, size, dataOffset } = entry;
+/** Makes an index entry by entry, in tar order, without keeping them. */
+export class LayerIndexWriter {
+  readonly #writer = new ByteRecordWriter();
+  #previousEnd = 0;
+
+  constructor() {
+    this.#writer.raw(MAGIC);
+  }
+
+  add(entry: TarEntry, dataOffset: number, contentDigest: Buffer | undefined): void {
+    const writer = this.#writer;
+    const { type, mtimeSeconds, xattrs, size } = entry;
     const isBefore1970 = mtimeSeconds < 0;
     let flags = TYPES.indexOf(type);
     if (xattrs !== undefined) flags |= HAS_XATTRS;
@@ -69,7 +73,7 @@ export function encodeLayerIndex(entries: readonly IndexedEntry[]): Buffer {
     writer.number(isBefore1970 ? -mtimeSeconds : mtimeSeconds);
     writer.number(entry.mtimeNanos);
     writer.number(size);
-    writer.number(dataOffset - previousEnd);
+    writer.number(dataOffset - this.#previousEnd);
     writer.text(entry.path);
     writer.text(entry.linkname);
     if (type === "char" || type === "block") {
@@ -78,9 +82,20 @@ export function encodeLayerIndex(entries: readonly IndexedEntry[]): Buffer {
     }
     if (xattrs !== undefined) writeXattrs(writer, xattrs);
     if (contentDigest !== undefined) writer.raw(contentDigest);
-    previousEnd = dataOffset + size + paddingOf(size);
+    this.#previousEnd = dataOffset + size + paddingOf(size);
   }
-  writer.raw(hash("sha256", writer.finish(), "buffer"));
+
+  /** The bytes of the index; nothing can be added afterwards. */
+  finish(): Buffer {
+    this.#writer.raw(hash("sha256", this.#writer.finish(), "buffer"));
+    return this.#writer.finish();
+  }
+}
+
+/** The index of `entries`, which are in tar order. Equal entries give equal bytes. */
+export function encodeLayerIndex(entries: readonly IndexedEntry[]): Buffer {
+  const writer = new LayerIndexWriter();
+  for (const entry of entries) writer.add(entry, entry.dataOffset, entry.contentDigest);
   return writer.finish();
 }
 
@@ -91,16 +106,15 @@ export function decodeLayerIndex(bytes: Buffer): IndexedEntry[] | undefined {
   const body = bytes.subarray(0, end);
   if (!hash("sha256", body, "buffer").equals(bytes.subarray(end))) return undefined;
   const reader = new ByteRecordReader(body, MAGIC.length);
-  const count = reader.number();
   const entries: IndexedEntry[] = [];
   let previousEnd = 0;
-  while (entries.length < count && reader.isIntact) {
+  while (reader.isIntact && !reader.isAtEnd) {
     const entry = readRecord(reader, previousEnd);
     if (entry === undefined) return undefined;
     entries.push(entry);
     previousEnd = entry.dataOffset + entry.size + paddingOf(entry.size);
   }
-  return reader.isIntact && reader.isAtEnd ? entries : undefined;
+  return reader.isIntact ? entries : undefined;
 }
 
 /** What `indexTar` learns of a layer's tar in one pass. */

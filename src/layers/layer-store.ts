@@ -47,10 +47,9 @@ export class LayerStore implements Disposable, LayerTars {
     for (const { diffId, descriptor } of layers) this.#origins.set(diffId, { descriptor, blobs });
   }
 
-  /** Takes the index of a layer that was just written. */
-  addIndex(diffId: DiffId, entries: readonly IndexedEntry[]): void {
-    this.#indexes.set(diffId, Promise.resolve(entries));
-    this.#store.layers.writeIndex(diffId, encodeLayerIndex(entries));
+  /** Keeps the index of a layer that was just written; it is decoded when somebody looks into the layer. */
+  addIndex(diffId: DiffId, index: Buffer): void {
+    this.#store.layers.writeIndex(diffId, index);
   }
 
   /** Whether the bytes of the layer can be had from the store or from where it came. */
@@ -99,7 +98,8 @@ export class LayerStore implements Disposable, LayerTars {
         const all = tee(chunks, (chunk) => file.write(chunk));
         const indexed = await indexTar(all, { ...options, contentDigests: true });
         assertDiffId(diffId, indexed.diffId);
-        this.addIndex(diffId, indexed.entries);
+        this.addIndex(diffId, encodeLayerIndex(indexed.entries));
+        this.#indexes.set(diffId, Promise.resolve(indexed.entries));
         await layers.publishTar(file, diffId);
       } finally {
         file.discard();

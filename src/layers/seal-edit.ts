@@ -5,8 +5,7 @@ import type { DiffId } from "../oci/digest.js";
 import { layerMediaType } from "../oci/media-types.js";
 import type { FsEdit } from "./fs-edit.js";
 import { layerEntriesOf } from "./layer-entries.js";
-import type { LayerEntry } from "./layer-entry.js";
-import { type IndexedEntry, indexedEntry } from "./layer-index.js";
+import { LayerIndexWriter } from "./layer-index.js";
 import type { RunContext } from "./run-context.js";
 import { writeLayer } from "./seal/write-layer.js";
 import { entryTime } from "./times.js";
@@ -24,16 +23,14 @@ export async function sealEdit(run: RunContext, edit: FsEdit, options: SealEditO
   const { store, times, signal } = run;
   const { compression } = options;
   const file = compression === undefined ? store.layers.createTar() : store.blobs.create();
-  const index: IndexedEntry[] = [];
+  const index = new LayerIndexWriter();
   try {
-    const entries = withDigests(
-      layerEntriesOf(edit, (seconds) => entryTime(times, seconds)),
-      index,
-    );
+    const entries = layerEntriesOf(edit, (seconds) => entryTime(times, seconds));
     const sealed = await writeLayer(entries, {
       compression: compression ?? { kind: "uncompressed" },
       ...(compression === undefined ? { tarSink: file } : { blobSink: file }),
-      onEntry: (entry, dataOffset) => index.push(indexedEntry(entry, dataOffset)),
+      // With each file's digest: reading it later for a cache key then costs nothing.
+      onEntry: (entry, dataOffset, digest) => index.add(entry, dataOffset, digest),
       onProgress: options.onProgress,
       signal,
     });
@@ -45,27 +42,9 @@ export async function sealEdit(run: RunContext, edit: FsEdit, options: SealEditO
       const mediaType = layerMediaType({ family: "oci", compression: compression.kind, foreign: false });
       store.layers.rememberCompressed(sealed.diffId, compressionSpec(compression), { mediaType, digest, size });
     }
-    run.layers.addIndex(sealed.diffId, index);
+    run.layers.addIndex(sealed.diffId, index.finish());
     return sealed.diffId;
   } finally {
     file.discard();
-  }
-}
-
-/** Puts each file's digest into the index as well: reading it later for a cache key then costs nothing. */
-function* withDigests(entries: Iterable<LayerEntry>, index: IndexedEntry[]): Generator<LayerEntry> {
-  for (const layerEntry of entries) {
-    if (layerEntry.open === undefined) {
-      yield layerEntry;
-      continue;
-    }
-    yield {
-      ...layerEntry,
-      onContentDigest: (sha256) => {
-        const entry = index[index.length - 1]!;
-        index[index.length - 1] = indexedEntry(entry, entry.dataOffset, sha256);
-        layerEntry.onContentDigest?.(sha256);
-      },
-    };
   }
 }

@@ -15,7 +15,8 @@ import { localImageScheme } from "./local-images.js";
 export interface ContextsOptions {
   readonly store: Store;
   readonly cwd: string;
-  readonly stdin: Readable | undefined;
+  /** Asked for only when something is read from it: touching the process's own has effects. */
+  readonly stdin: () => Readable;
   /** When the build began, milliseconds since 1970. */
   readonly startedMs: number;
   readonly signal: AbortSignal;
@@ -92,7 +93,7 @@ export class Contexts implements AsyncDisposable {
     const opened = await openContext(source, {
       ...dockerfile,
       cwd,
-      stdin,
+      ...(source.kind === "stdin" || dockerfile.file === "-" ? { stdin: stdin() } : {}),
       signal,
       tempDir: store.tempDir(),
       statCache: source.kind === "dir" ? this.#statCache(resolve(cwd, source.path)) : undefined,

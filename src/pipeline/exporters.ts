@@ -88,7 +88,8 @@ function formOf(attributes: ImageAttributes | undefined, options: ExporterOption
   const annotations = new Map<string, string>();
   const indexAnnotations = new Map<string, string>();
   for (const [key, value] of Object.entries(options.annotations)) {
-    const [, scopes, name] = /^(?:([a-z,-]+):)?(.*)$/s.exec(key)!;
+    const [, scopes, platform, name] = /^(?:([a-z,-]+)(\[[^\]]*\])?:)?(.*)$/s.exec(key)!;
+    if (platform !== undefined) throw unsupportedAnnotation(`annotation ${scopes}${platform}`);
     for (const scope of (scopes ?? "manifest").split(",")) annotationsOf(scope).set(name!, value);
   }
   for (const { scope, platform, key, value } of attributes?.annotations ?? []) {

@@ -1,23 +1,23 @@
 /** Content of one file → the pipeline's block, exactly as many bytes as its header says, and its digest on the way. */
-import { createHash, type Hash, hash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { OcibuildError } from "../../errors.js";
 import type { ContentReader } from "../../tree/file-tree.js";
 import { textOf } from "../../util/bytes.js";
 import type { LayerEntry } from "../layer-entry.js";
 import { SEAL_BLOCK_BYTES, type SealPipeline } from "./pipeline.js";
 
-/** Tells the digest of a file without content. */
-export function tellEmpty(layerEntry: LayerEntry): void {
-  if (layerEntry.entry.type === "file") layerEntry.onContentDigest?.(hash("sha256", "", "buffer"));
+/** The digest of a file without content; `undefined` for what is no file. */
+export function emptyDigest({ entry }: LayerEntry): Buffer | undefined {
+  return entry.type === "file" ? hash("sha256", "", "buffer") : undefined;
 }
 
 /**
  * Copies a file that, with its padding (`padded` bytes), leaves room in the block. The way of almost every file: no promise.
+ * @returns the sha256 of its content
  * @throws LAYER_INVALID, CONTEXT_CHANGED
  */
-export function copySmall(layerEntry: LayerEntry, pipeline: SealPipeline, padded: number): void {
-  const { entry, onContentDigest } = layerEntry;
-  const { size } = entry;
+export function copySmall(layerEntry: LayerEntry, pipeline: SealPipeline, padded: number): Buffer {
+  const { size } = layerEntry.entry;
   const { block, position } = pipeline;
   const source = new ExactReader(layerEntry);
   try {
@@ -29,23 +29,23 @@ export function copySmall(layerEntry: LayerEntry, pipeline: SealPipeline, padded
   }
   block.fill(0, position + size, position + padded);
   pipeline.position = position + padded;
-  onContentDigest?.(hash("sha256", block.subarray(position, position + size), "buffer"));
+  return hash("sha256", block.subarray(position, position + size), "buffer");
 }
 
 /**
  * Copies a file that fills the block or more.
+ * @returns the sha256 of its content
  * @throws LAYER_INVALID, CONTEXT_CHANGED, and what `advance` throws
  */
-export async function copyLarge(layerEntry: LayerEntry, pipeline: SealPipeline, padded: number): Promise<void> {
-  const { entry, onContentDigest } = layerEntry;
-  const digest: Hash | undefined = onContentDigest === undefined ? undefined : createHash("sha256");
+export async function copyLarge(layerEntry: LayerEntry, pipeline: SealPipeline, padded: number): Promise<Buffer> {
+  const digest = createHash("sha256");
   const source = new ExactReader(layerEntry);
   try {
     while (source.left > 0) {
       const start = pipeline.position;
       let end = start;
       while (source.left > 0 && end < SEAL_BLOCK_BYTES) end += source.read(pipeline.block, end, SEAL_BLOCK_BYTES);
-      digest?.update(pipeline.block.subarray(start, end));
+      digest.update(pipeline.block.subarray(start, end));
       pipeline.position = end;
       if (pipeline.room === 0) await pipeline.advance();
     }
@@ -54,9 +54,9 @@ export async function copyLarge(layerEntry: LayerEntry, pipeline: SealPipeline, 
     source.abandon();
     throw error;
   }
-  const padding = padded - entry.size;
+  const padding = padded - layerEntry.entry.size;
   if (padding > 0) await pipeline.put(ZEROS, padding);
-  if (digest !== undefined) onContentDigest?.(digest.digest());
+  return digest.digest();
 }
 
 const ZEROS = Buffer.alloc(512);

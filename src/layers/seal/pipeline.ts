@@ -95,7 +95,8 @@ export class SealPipeline {
   async advance(): Promise<void> {
     this.#submit(false);
     if (this.#pending.length >= this.#limit) await this.#emitOldest();
-    else await nextTurn();
+    // A block that was compressed already does not let signals and timers through by itself.
+    await nextTurn();
     this.#options.signal?.throwIfAborted();
   }
 

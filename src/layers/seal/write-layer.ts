@@ -7,12 +7,15 @@
 import type { TarEntry } from "../../tar/entry.js";
 import { BLOCK_BYTES, encodeHeader, headerSizeBound, paddingOf } from "../../tar/header.js";
 import type { LayerEntry } from "../layer-entry.js";
-import { copyLarge, copySmall, tellEmpty } from "./copy-content.js";
+import { copyLarge, copySmall, emptyDigest } from "./copy-content.js";
 import { type SealedTar, type SealOptions, SealPipeline } from "./pipeline.js";
 
 export interface WriteLayerOptions extends SealOptions {
-  /** Told of each entry when its header is written; `dataOffset` is where its content begins in the tar. */
-  readonly onEntry?: ((entry: TarEntry, dataOffset: number) => void) | undefined;
+  /**
+   * Told of each entry when it is written: where its content begins in the tar and, of files, the sha256 of the content,
+   * whose bytes must be copied by who keeps many.
+   */
+  readonly onEntry?: ((entry: TarEntry, dataOffset: number, contentDigest: Buffer | undefined) => void) | undefined;
 }
 
 export interface SealedLayer extends SealedTar {
@@ -44,15 +47,20 @@ export async function writeLayer(entries: Iterable<LayerEntry>, options: WriteLa
         if (scratch.length < bound) scratch = Buffer.allocUnsafeSlow(bound);
         await pipeline.put(scratch, encodeHeader(entry, scratch, 0));
       }
-      onEntry?.(entry, pipeline.offset);
+      const dataOffset = pipeline.offset;
       entryCount++;
+      let digest: Buffer | undefined;
       if (entry.size > 0) {
         const padded = entry.size + paddingOf(entry.size);
-        if (padded < pipeline.room) copySmall(layerEntry, pipeline, padded);
-        else await copyLarge(layerEntry, pipeline, padded);
+        digest =
+          padded < pipeline.room
+            ? copySmall(layerEntry, pipeline, padded)
+            : await copyLarge(layerEntry, pipeline, padded);
       } else {
-        tellEmpty(layerEntry);
+        digest = emptyDigest(layerEntry);
       }
+      if (digest !== undefined) layerEntry.onContentDigest?.(digest);
+      onEntry?.(entry, dataOffset, digest);
     }
     await pipeline.put(END, END.length);
     return { ...(await pipeline.finish()), entryCount };
