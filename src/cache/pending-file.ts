@@ -103,6 +103,17 @@ export class PendingFile implements AsyncDisposable {
     }
   }
 
+  /** Ends the writing. The bytes stay at `path` until `discard`; a process can have many such files. */
+  seal(): void {
+    const fd = this.#open();
+    this.#fd = undefined;
+    try {
+      closeSync(fd);
+    } catch (error) {
+      throw storeError(error, "write", this.path);
+    }
+  }
+
   /**
    * Gives the file its name at once, without waiting for the disk: safe against a killed process; after a power loss
    * the file may be missing, empty or torn, so only for what is checked when it is read.

@@ -1,11 +1,11 @@
 /** Archives that ADD unpacks: told apart from other files by their bytes, uncompressed once to a temporary file. */
 
+import { createHash } from "node:crypto";
 import { decompressAs } from "../compression/decompress.js";
-import { detectArchive } from "../context/spool-archive.js";
+import { ARCHIVE_HEAD_BYTES, detectArchive } from "../context/spool-archive.js";
 import { isOcibuildError, OcibuildError } from "../errors.js";
 import { TAR_LIMITS } from "../tar/limits.js";
 import { TarReader } from "../tar/reader.js";
-import type { ContentReader } from "../tree/file-tree.js";
 import type { OpenEntry } from "./apply-layer.js";
 import { fileReader } from "./fetched-file.js";
 import type { FileContent } from "./fs-node.js";
@@ -19,18 +19,24 @@ export interface ArchiveFiles {
 }
 
 const CHUNK_BYTES = 256 * 1024;
+/** Most bytes of one archive when it is uncompressed. */
+const LIMIT_BYTES = 64 * 1024 ** 3;
 
 /**
  * The files of the archive that `content` is; `undefined` when it is none (also when it holds no entry, as in BuildKit).
  * The temporary file lives until the run ends.
  * @param name of the archive, for errors
- * @throws TAR_INVALID, COMPRESSION_INVALID when it begins as an archive and then is damaged; COMPRESSION_UNSUPPORTED
+ * @throws TAR_INVALID, COMPRESSION_INVALID when it begins as an archive and then is damaged; COMPRESSION_UNSUPPORTED;
+ * LIMIT_EXCEEDED
  */
 export async function readArchive(
   run: RunContext,
   content: FileContent,
   name: string,
 ): Promise<ArchiveFiles | undefined> {
+  const format = detectArchive(headOf(content));
+  if (format === undefined) return undefined;
+  if (format === "bzip2" || format === "xz") throw unsupported(format);
   const entries: IndexedEntry[] = [];
   const reader = new TarReader(
     { entry: (entry, dataOffset) => entries.push(indexedEntry(entry, dataOffset)) },
@@ -38,20 +44,17 @@ export async function readArchive(
     "clamp",
   );
   const file = run.createTemporary();
+  const kind = format === "tar" ? "uncompressed" : format;
   try {
-    const chunks = contentChunks(content.open());
-    const first = await chunks.next();
-    if (first.done) return undefined;
-    const format = detectArchive(first.value);
-    if (format === undefined) return undefined;
-    if (format === "bzip2" || format === "xz") throw unsupported(format);
-    const kind = format === "tar" ? "uncompressed" : format;
-    for await (const bytes of decompressAs(prepend(first.value, chunks), kind, { signal: run.signal })) {
+    const limits = { limitBytes: LIMIT_BYTES, signal: run.signal };
+    for await (const bytes of decompressAs(contentChunks(content), kind, limits)) {
       file.write(bytes);
       reader.write(bytes);
     }
     reader.end();
+    file.seal();
   } catch (error) {
+    file.discard();
     const isDamage = isOcibuildError(error, "TAR_INVALID") || isOcibuildError(error, "COMPRESSION_INVALID");
     if (!isDamage) throw error;
     if (entries.length === 0) return undefined;
@@ -61,7 +64,10 @@ export async function readArchive(
       hint: "the archive is damaged: make it again, or COPY it as it is",
     });
   }
-  if (entries.length === 0) return undefined;
+  if (entries.length === 0) {
+    file.discard();
+    return undefined;
+  }
   return {
     entries,
     openEntry: (entry) => ({
@@ -72,6 +78,21 @@ export async function readArchive(
   };
 }
 
+/** The first bytes of a file, as far as telling archives apart needs them. */
+function headOf(content: FileContent): Buffer {
+  const head = Buffer.alloc(ARCHIVE_HEAD_BYTES);
+  const reader = content.open();
+  try {
+    let length = 0;
+    for (let count = -1; count !== 0 && length < head.length; length += count) {
+      count = reader.read(head, length, head.length - length);
+    }
+    return head.subarray(0, length);
+  } finally {
+    reader.close();
+  }
+}
+
 function unsupported(format: string): OcibuildError<"COMPRESSION_UNSUPPORTED"> {
   return new OcibuildError("COMPRESSION_UNSUPPORTED", `ADD cannot unpack ${format} archives`, {
     details: { compression: format },
@@ -79,23 +100,24 @@ function unsupported(format: string): OcibuildError<"COMPRESSION_UNSUPPORTED"> {
   });
 }
 
-async function* contentChunks(reader: ContentReader): AsyncGenerator<Buffer, void, undefined> {
+/** The bytes of `content`. When all were read, the digest is told: so the key of the step is made of what was unpacked. */
+async function* contentChunks(content: FileContent): AsyncGenerator<Buffer, void, undefined> {
+  const hash = createHash("sha256");
+  const reader = content.open();
   let isClosed = false;
   try {
     for (;;) {
       const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
       const count = reader.read(buffer, 0, CHUNK_BYTES);
       if (count === 0) break;
-      yield buffer.subarray(0, count);
+      const bytes = buffer.subarray(0, count);
+      hash.update(bytes);
+      yield bytes;
     }
     isClosed = true;
     reader.close();
+    content.rememberDigest(hash.digest());
   } finally {
     if (!isClosed) reader.close();
   }
-}
-
-async function* prepend(first: Buffer, rest: AsyncGenerator<Buffer, void, undefined>): AsyncGenerator<Buffer> {
-  yield first;
-  yield* rest;
 }

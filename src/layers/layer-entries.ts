@@ -60,6 +60,26 @@ export function* layerEntriesOf(edit: FsEdit, clampTime: ClampTime): Generator<L
   }
 }
 
+/**
+ * Contents of the base that `layerEntriesOf` will compare with new ones and whose digests nobody knows: they have to be
+ * ready to be read. Whether a file is left out must not depend on what happens to be known.
+ */
+export function* comparedContents(edit: FsEdit, clampTime: ClampTime): Generator<FileContent> {
+  yield* comparedIn(edit.base.root, edit.root);
+
+  function* comparedIn(before: FsNode, after: FsNode): Generator<FileContent> {
+    for (const [name, node] of after.children!) {
+      const old = before.children?.get(name);
+      if (old === undefined || node.edition !== edit.edition) continue;
+      if (node.children !== undefined) yield* comparedIn(old, node);
+      else if (old.content?.knownDigest() === undefined && old.content !== undefined) {
+        const time = node.changed ? clampTime(node.meta.mtimeSeconds) : node.meta.mtimeSeconds;
+        if (isAlike(old, node, time)) yield old.content;
+      }
+    }
+  }
+}
+
 /** The entry of a node that is no directory: a hard link when `linked` knows another path of it, which it learns. */
 export function leafEntry(
   path: ByteString,
@@ -155,6 +175,11 @@ function sameMeta(a: FsNode, b: FsNode): boolean {
  * have them.
  */
 function isUnchanged(old: FsNode, node: FsNode, mtimeSeconds: number): boolean {
+  return isAlike(old, node, mtimeSeconds) && sameContent(old.content, node.content);
+}
+
+/** `isUnchanged` but for the content. */
+function isAlike(old: FsNode, node: FsNode, mtimeSeconds: number): boolean {
   const a = old.meta;
   const b = node.meta;
   return (
@@ -171,14 +196,13 @@ function isUnchanged(old: FsNode, node: FsNode, mtimeSeconds: number): boolean {
     a.inode === undefined &&
     b.inode === undefined &&
     !keptXattrs(a.xattrs) &&
-    !keptXattrs(b.xattrs) &&
-    sameContent(old.content, node.content)
+    !keptXattrs(b.xattrs)
   );
 }
 
 function sameContent(old: FileContent | undefined, content: FileContent | undefined): boolean {
   if (old === undefined || content === undefined) return old === content;
-  return old.knownDigest()?.equals(content.knownDigest() ?? readDigest(content)) === true;
+  return (old.knownDigest() ?? readDigest(old)).equals(content.knownDigest() ?? readDigest(content));
 }
 
 /** Reads the file; whoever keeps digests learns it. */

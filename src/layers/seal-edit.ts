@@ -4,7 +4,7 @@ import { type Compression, compressionSpec } from "../compression/compression.js
 import type { DiffId } from "../oci/digest.js";
 import { layerMediaType } from "../oci/media-types.js";
 import type { FsEdit } from "./fs-edit.js";
-import { layerEntriesOf } from "./layer-entries.js";
+import { comparedContents, layerEntriesOf } from "./layer-entries.js";
 import { LayerIndexWriter } from "./layer-index.js";
 import type { RunContext } from "./run-context.js";
 import { writeLayer } from "./seal/write-layer.js";
@@ -22,11 +22,12 @@ export interface SealEditOptions {
 export async function sealEdit(run: RunContext, edit: FsEdit, options: SealEditOptions): Promise<DiffId> {
   const { store, times, signal } = run;
   const { compression } = options;
+  const timeOf = (seconds: number): number => entryTime(times, seconds);
+  await run.layers.prepareContents(comparedContents(edit, timeOf), run);
   const file = compression === undefined ? store.layers.createTar() : store.blobs.create();
   const index = new LayerIndexWriter();
   try {
-    const entries = layerEntriesOf(edit, (seconds) => entryTime(times, seconds));
-    const sealed = await writeLayer(entries, {
+    const sealed = await writeLayer(layerEntriesOf(edit, timeOf), {
       compression: compression ?? { kind: "uncompressed" },
       ...(compression === undefined ? { tarSink: file } : { blobSink: file }),
       // With each file's digest: reading it later for a cache key then costs nothing.

@@ -9,7 +9,7 @@ import { resolveInTree } from "../tree/resolve.js";
 import { type ByteString, textOf } from "../util/bytes.js";
 import { entryMeta, type OpenEntry } from "./apply-layer.js";
 import type { FsEdit } from "./fs-edit.js";
-import { directoryMeta } from "./fs-node.js";
+import { directoryMeta, newInode } from "./fs-node.js";
 import type { IndexedEntry } from "./layer-index.js";
 import type { Owner } from "./owner.js";
 
@@ -42,8 +42,10 @@ function unpackEntry(root: Subtree, entry: IndexedEntry, openEntry: OpenEntry, o
   const name = baseName(entry.path);
   const path = joinPath(parent, name);
   if (name.startsWith(WHITEOUT)) {
+    const hidden = name.slice(WHITEOUT.length) as ByteString;
+    if (hidden === "" || hidden === "." || hidden === "..") throw notAWhiteout(entry.path);
     // In a layer such a name deletes its sibling, and that is what BuildKit's image shows.
-    root.edit.remove(root.outer(joinPath(parent, name.slice(WHITEOUT.length) as ByteString)));
+    root.edit.remove(root.outer(joinPath(parent, hidden)));
     return;
   }
   const existing = root.lstat(path);
@@ -69,8 +71,16 @@ function linkEntry(root: Subtree, entry: IndexedEntry, path: ByteString): void {
       { details: { path: textOf(entry.path) }, hint: "the archive holds a hard link to a file that it does not hold" },
     );
   }
-  if (node.edition === root.edit.edition) root.edit.link(root.outer(path), node);
-  else root.edit.link(root.outer(path), root.edit.put(target, node.meta, node.content));
+  if (node.edition === root.edit.edition && node.meta.inode !== undefined) root.edit.link(root.outer(path), node);
+  else root.edit.link(root.outer(path), root.edit.put(target, { ...node.meta, inode: newInode() }, node.content));
+}
+
+/** No engine could unpack a layer with such an entry. */
+function notAWhiteout(path: ByteString): OcibuildError<"LAYER_INVALID"> {
+  return new OcibuildError("LAYER_INVALID", `"/${textOf(path)}" of the archive marks the deletion of no file`, {
+    details: { path: textOf(path) },
+    hint: 'names that start with ".wh." have a meaning in layers: rename the file in the archive',
+  });
 }
 
 /** The directory that will hold `path`, made where the archive only implies it. */
