@@ -4,6 +4,7 @@
  */
 import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { OrdinaryUser } from "./ordinary-user.js";
 import { makeOwnFolder, removeOwnFolder } from "./own-folder.js";
 import { type ProgramOptions, runProgram, tryProgram } from "./program.js";
@@ -12,11 +13,15 @@ import { haveTool } from "./tools.js";
 export interface Podman extends AsyncDisposable {
   /** Runs `podman ...args` with this storage; returns its standard output. */
   podman(args: readonly string[], options?: Pick<ProgramOptions, "input">): Promise<string>;
+  /** Runs `podman run ...args` and waits for its end; returns what it wrote. @throws Error when it does not end with 0 */
+  run(args: readonly string[]): Promise<string>;
   /** Runs `buildah ...args` with the same storage; returns its standard output. */
   buildah(args: readonly string[]): Promise<string>;
   /** Ends the containers and removes the storage. Idempotent. */
   stop(): Promise<void>;
 }
+
+const RUN_TIMEOUT_MS = 60_000;
 
 /** Storage for root, or for `user`, in whose home it is then. */
 export function makePodman({ user }: { readonly user?: OrdinaryUser } = {}): Podman {
@@ -81,6 +86,20 @@ export function makePodman({ user }: { readonly user?: OrdinaryUser } = {}): Pod
     const [program, ...rest] = user === undefined ? args : user.command(args);
     return [program!, rest];
   };
+  const podman: Podman["podman"] = (args, options) =>
+    runProgram(...start(["podman", ...args]), { env, cwd: folder, ...options });
+  const runContainer = async (args: readonly string[]): Promise<string> => {
+    // Not attached: podman would wait until init has reaped its monitor, for which some inits need their time.
+    const id = (await podman(["run", "--detach", ...args])).trim();
+    for (const deadline = Date.now() + RUN_TIMEOUT_MS; ; await delay(100)) {
+      const state = (await podman(["inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", id])).trim();
+      if (!/^(?:stopped|exited) /.test(state) && Date.now() < deadline) continue;
+      const logs = await podman(["logs", id]);
+      if (!state.endsWith("ed 0")) throw new Error(`podman run ${args.join(" ")} is ${state}:\n${logs.slice(-4000)}`);
+      await podman(["rm", "--force", "--time", "0", id]);
+      return logs;
+    }
+  };
   let stopped = false;
   const stop = async (): Promise<void> => {
     if (stopped) return;
@@ -93,7 +112,8 @@ export function makePodman({ user }: { readonly user?: OrdinaryUser } = {}): Pod
     else rmSync(folder, { recursive: true, force: true });
   };
   return {
-    podman: (args, options) => runProgram(...start(["podman", ...args]), { env, cwd: folder, ...options }),
+    podman,
+    run: runContainer,
     buildah: (args) => runProgram(...start(["buildah", ...args]), { env, cwd: folder }),
     stop,
     [Symbol.asyncDispose]: stop,
