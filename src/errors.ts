@@ -48,6 +48,8 @@ export interface ErrorDetails {
   DOCKERFILE_CHECKS: { readonly file: string; readonly rules: readonly string[] };
   /** A word whose variables cannot be expanded. */
   DOCKERFILE_EXPANSION: { readonly word: string };
+  /** `text` is what would have been written. */
+  DOCKERFILE_EDIT: { readonly text: string };
   PLAN_INVALID: { readonly file: string };
   PLAN_UNKNOWN_TARGET: { readonly target: string; readonly stages: readonly string[] };
   PLAN_UNSUPPORTED: { readonly feature: string };
@@ -110,6 +112,9 @@ export interface ErrorDetails {
   OUTPUT_INVALID: { readonly output: string };
   OUTPUT_FAILED: { readonly output: string };
   EXECUTOR_NONE: { readonly line: number };
+  EXECUTOR_UNSUPPORTED: { readonly executor: string; readonly feature: string };
+  EXECUTOR_FAILED: { readonly executor: string };
+  RUN_FAILED: { readonly exitCode: number; readonly signal?: string };
   OPTIONS_INVALID: { readonly option: string };
   OPTIONS_UNKNOWN_KEY: { readonly option: string; readonly nearest?: string };
   OPTIONS_UNSUPPORTED: { readonly option: string };
@@ -159,10 +164,12 @@ export function isOcibuildError<C extends ErrorCode>(error: unknown, code?: C): 
 /** The same error with a source location, unless it has one already. */
 export function withLocation(error: unknown, location: SourceLocation): unknown {
   if (!isOcibuildError(error) || error.location !== undefined) return error;
-  return new OcibuildError(error.code, error.message, {
+  const located = new OcibuildError(error.code, error.message, {
     details: error.details,
     location,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     ...(error.cause === undefined ? {} : { cause: error.cause }),
   });
+  if (error.stack !== undefined) located.stack = error.stack;
+  return located;
 }

@@ -1,0 +1,148 @@
+/**
+ * What runs the commands of RUN. Core settles what they mean (shell, user, environment, working directory); an executor
+ * only executes, and gives back what changed. `docs/design/executor.md` is the contract in words; `executorConformance`
+ * of `ocibuild/testing` is the contract as cases that anybody's executor can be held against.
+ */
+import type { ChainId, DiffId } from "../oci/digest.js";
+import type { Platform } from "../oci/types.js";
+
+export interface Executor extends AsyncDisposable {
+  /** `namespaces`, `runc`, …: what `--executor` calls it. */
+  readonly name: string;
+  /** Looks whether it can work here, without leaving a trace. Asked before a build starts. */
+  probe(options?: { readonly signal?: AbortSignal }): Promise<ExecutorProbe>;
+  /**
+   * Runs one command. A command that fails is an outcome; only what keeps it from running is an error.
+   * Aborting ends the whole process tree, undoes every mount, removes temporary files, and rejects with the reason.
+   * @throws EXECUTOR_FAILED, EXECUTOR_UNSUPPORTED; the signal's reason
+   */
+  run(spec: RunSpec, io: RunIO): Promise<RunOutcome>;
+}
+
+export type ExecutorProbe =
+  | { readonly usable: true; readonly capabilities: ExecutorCapabilities; readonly note?: string }
+  /** `reason` is a sentence; `hint` says which setting or package is missing. */
+  | { readonly usable: false; readonly reason: string; readonly hint?: string };
+
+export interface ExecutorCapabilities {
+  /** What keeps the command from the host: a container with seccomp, namespaces alone, an engine elsewhere, nothing. */
+  readonly boundary: "container" | "namespaces" | "engine" | "none";
+  /** Platforms whose programs run here, the machine's own first. */
+  readonly platforms: readonly Platform[];
+  readonly mounts: readonly Mount["type"][];
+  readonly networks: readonly RunSpec["network"][];
+  readonly securities: readonly RunSpec["security"][];
+  /** Whether files may belong to any id; `root` where no subordinate ids are there and only uid 0 exists. */
+  readonly ids: "all" | "root";
+  /** Whether `ulimits` and `shmSizeBytes` are honoured. */
+  readonly limits: boolean;
+}
+
+/** Pure JSON: an executor may send it to another process or machine. */
+export interface RunSpec {
+  readonly rootfs: RootFiles;
+  readonly platform: Platform;
+  readonly args: readonly [string, ...string[]];
+  /** `NAME=value`, the whole environment. */
+  readonly env: readonly string[];
+  /** Absolute; exists in the root file system. */
+  readonly cwd: string;
+  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
+  /** In the order they are mounted. Mount points that are missing are made outside of the changeset. */
+  readonly mounts: readonly Mount[];
+  readonly network: "default" | "none" | "host";
+  readonly security: "sandbox" | "insecure";
+  readonly hostname: string;
+  /** Lines for /etc/hosts. */
+  readonly hosts: readonly { readonly address: string; readonly name: string }[];
+  readonly shmSizeBytes: number | undefined;
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  /** The changeset may not be larger; an executor fails rather than fill the disk. */
+  readonly changesetLimitBytes: number;
+}
+
+/** A file system by its layers. `chainId` names it: what an executor has prepared under that name it may use again. */
+export interface RootFiles {
+  /** `null` for the empty file system. */
+  readonly chainId: ChainId | null;
+  /** Base layer first. */
+  readonly layers: readonly DiffId[];
+}
+
+export type Mount =
+  | {
+      readonly type: "bind";
+      readonly source: RootFiles;
+      /** A file or directory in `source`; absolute. */
+      readonly path: string;
+      readonly target: string;
+      /** When false the command may write, and what it writes is dropped. */
+      readonly readOnly: boolean;
+    }
+  | {
+      readonly type: "cache";
+      /** Equal ids of equal seeds are one cache. Any text: an executor must not use it as a path. */
+      readonly id: string;
+      readonly seed: RootFiles;
+      readonly path: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      readonly sharing: "shared" | "private" | "locked";
+      /** Of a new cache's top directory. */
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | { readonly type: "tmpfs"; readonly target: string; readonly sizeBytes: number | undefined }
+  | {
+      readonly type: "secret";
+      /** For `RunIO.readSecret`. */
+      readonly id: string;
+      /** A file in memory, never on disk; `undefined` for `env` alone. */
+      readonly target: string | undefined;
+      /** Name of a variable that gets the secret. */
+      readonly env: string | undefined;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | {
+      readonly type: "ssh";
+      /** For `RunIO.sshSocket`. */
+      readonly id: string;
+      /** Where the agent's socket is; SSH_AUTH_SOCK names it, unless the environment has its own. */
+      readonly target: string;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  /** A program from a heredoc. */
+  | { readonly type: "file"; readonly target: string; readonly content: string; readonly mode: number };
+
+/** The live side of a run. */
+export interface RunIO {
+  readonly signal: AbortSignal;
+  /** The uncompressed tar of a layer, verified while it is read. */
+  openLayer(diffId: DiffId): AsyncIterable<Buffer>;
+  readSecret(id: string): Promise<Buffer>;
+  /** Path of an agent's socket on this machine. */
+  sshSocket(id: string): string;
+  /** What the command prints, as it comes; an executor waits for the promise before it reads on. */
+  onOutput(stream: "stdout" | "stderr", chunk: Buffer): void | Promise<void>;
+}
+
+export type RunOutcome =
+  | {
+      readonly exitCode: 0;
+      /**
+       * What changed, as a layer: a PAX tar with container-side ids, raw xattrs and OCI whiteouts. Untrusted: core checks and
+       * normalises it. Read to its end, or left; leaving it releases what is behind it.
+       */
+      readonly changeset: AsyncIterable<Buffer>;
+    }
+  | {
+      readonly exitCode: number;
+      /** Name of the signal that ended it, where known: `SIGKILL`. */
+      readonly signal?: string;
+      readonly changeset: null;
+    };
