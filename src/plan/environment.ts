@@ -32,10 +32,11 @@ export class Environment {
       );
     }
     this.length += growth;
+    this.values.delete(name);
     this.values.set(name, value);
   }
 
-  /** In order of first setting. */
+  /** In order of last setting, which decides between equally near suggestions. */
   names(): Iterable<string> {
     return this.values.keys();
   }

@@ -10,6 +10,12 @@ export interface PathProblem {
   readonly problem: string;
 }
 
+/** True for a path that does not depend on the working directory. On Windows a drive letter alone does not make one. */
+export function isAbsolute(path: string, { os }: Platform): boolean {
+  const withoutLetter = os === "windows" ? path.replace(/^[A-Za-z]:(?=[\\/])/, "") : path;
+  return slashes(withoutLetter, os).startsWith("/");
+}
+
 /** WORKDIR `path` after `current`, spelled as the config wants it. An absolute path stays as it was written. */
 export function joinWorkdir(current: string, path: string, { os }: Platform): string | PathProblem {
   const joined = resolve(current, path, os);

@@ -24,7 +24,9 @@ export function planStage(draft: StageDraft, context: TargetContext): void {
   // Only what comes after may copy from it.
   draft.planned = true;
   for (const command of draft.commands) {
-    at(command.where, () => planInstruction({ context, draft, command }, command.instruction));
+    const { instruction, where } = command;
+    const lint = context.lint.within(instruction.docComment);
+    at(where, () => planInstruction({ context, draft, command, lint }, instruction));
   }
 }
 
@@ -36,6 +38,7 @@ function startFromBase(draft: StageDraft, context: TargetContext): void {
     draft.workdir = base.workdir;
     draft.env = new Environment(base.env);
     draft.buildArgs = new Map(base.buildArgs);
+    draft.workdirWritten = base.workdirWritten;
   }
   draft.platform ??= context.targetPlatform;
   ensurePath(draft.image, draft.platform);

@@ -17,22 +17,42 @@ export interface TargetPlan {
   readonly stages: readonly PlannedStage[];
 }
 
+/** The stages in the making, all of them planned that are wanted. */
+export interface PlannedDrafts {
+  readonly target: StageDraft;
+  /** In the order of the Dockerfile, the target among them. */
+  readonly stages: readonly StageDraft[];
+}
+
 /** @throws PLAN_INVALID, PLAN_UNKNOWN_TARGET, PLAN_UNSUPPORTED, LIMIT_EXCEEDED, and what the resolver throws */
 export async function planTarget(context: TargetContext): Promise<TargetPlan> {
+  const { target, stages } = await planDrafts(context);
+  const platform = finishTarget(target, context);
+  const others = stages.filter((draft) => draft !== target && isPlannedStage(draft));
+  return {
+    platform,
+    target: stageIdOf(target),
+    stages: [...others.map((draft) => plannedStage(draft)), plannedStage(target, platform)],
+  };
+}
+
+/**
+ * Plans what the target needs, or all stages.
+ * @throws PLAN_INVALID, PLAN_UNKNOWN_TARGET, PLAN_UNSUPPORTED, LIMIT_EXCEEDED, and what the resolver throws
+ */
+export async function planDrafts(context: TargetContext): Promise<PlannedDrafts> {
   const graph = buildStageGraph(context);
   const target = findTarget(graph, context.target);
-  let needed = reachableFrom(target);
-  await resolveBases(graph, needed, context);
+  const wanted = (): ReadonlySet<StageDraft> => (context.allStages ? new Set(graph.drafts) : reachableFrom(target));
+  await resolveBases(graph, wanted(), context);
   // Triggers may name images and stages that nothing else needed.
-  while (takeTriggers(graph, needed, context)) {
-    needed = reachableFrom(target);
-    await resolveBases(graph, needed, context);
-  }
-  const planned = graph.drafts.filter((draft) => needed.has(draft) && isPlannedStage(draft));
-  for (const draft of planned) planStage(draft, context);
-  const platform = finishTarget(target, context);
-  const stages = planned.filter((draft) => draft !== target).map((draft) => plannedStage(draft));
-  return { platform, target: stageIdOf(target), stages: [...stages, plannedStage(target, platform)] };
+  while (takeTriggers(graph, reachableFrom(target), context)) await resolveBases(graph, wanted(), context);
+  const all = wanted();
+  const stages = graph.drafts.filter(
+    (draft) => draft.stage !== undefined && all.has(draft) && (context.allStages || isPlannedStage(draft)),
+  );
+  for (const draft of stages) planStage(draft, context);
+  return { target, stages };
 }
 
 /** Adds the labels of the command line and settles what the image is for. */

@@ -4,22 +4,38 @@ import { expandWord } from "../dockerfile/expand.js";
 import { formatPlatform } from "../oci/platform.js";
 import type { Platform } from "../oci/types.js";
 import { Environment } from "./environment.js";
+import type { ArgFacts } from "./outline-record.js";
 import { at } from "./problem.js";
+
+export interface GlobalScope {
+  /** Stages see those that they declare. */
+  readonly args: Environment;
+  /** The ARGs before the first FROM, those without value too. */
+  readonly declared: ReadonlyMap<string, ArgFacts>;
+}
+
+export interface GlobalScopeOptions {
+  readonly buildPlatform: Platform;
+  readonly targetPlatform: Platform;
+  readonly target: string | undefined;
+  readonly buildArgs: ReadonlyMap<string, string>;
+}
 
 /**
  * The global scope: BUILDPLATFORM and its parts, TARGETPLATFORM and its parts, TARGETSTAGE (`--build-arg` overrides
- * them), then the ARGs before the first FROM in their order. Stages see those that they declare.
+ * them), then the ARGs before the first FROM in their order.
  * @spec Dockerfile reference, "Automatic platform ARGs in the global scope"
  */
-export function globalArgs(
-  dockerfile: Dockerfile,
-  options: {
-    readonly buildPlatform: Platform;
-    readonly targetPlatform: Platform;
-    readonly target: string | undefined;
-    readonly buildArgs: ReadonlyMap<string, string>;
-  },
-): Environment {
+export function globalScope(dockerfile: Dockerfile, options: GlobalScopeOptions): GlobalScope {
+  return declareArgs(dockerfile, automaticArgs(dockerfile, options), options.buildArgs);
+}
+
+/** The global scope of a build that is given no value for the ARGs before the first FROM. */
+export function defaultScope(dockerfile: Dockerfile, options: GlobalScopeOptions): GlobalScope {
+  return declareArgs(dockerfile, automaticArgs(dockerfile, options), new Map());
+}
+
+function automaticArgs(dockerfile: Dockerfile, options: GlobalScopeOptions): Environment {
   const { buildPlatform, targetPlatform, buildArgs } = options;
   const stageName = options.target ?? dockerfile.stages.at(-1)?.name;
   const { "os.version": _, ...plainBuildPlatform } = buildPlatform;
@@ -38,18 +54,30 @@ export function globalArgs(
     ["TARGETSTAGE", stageName === undefined || stageName === "" ? "default" : stageName],
   ];
   for (const [name, value] of predefined) args.set(name, buildArgs.get(name) ?? value ?? "");
+  return args;
+}
+
+function declareArgs(dockerfile: Dockerfile, args: Environment, buildArgs: ReadonlyMap<string, string>): GlobalScope {
+  const declared = new Map<string, ArgFacts>();
   for (const instruction of dockerfile.globalArgs) {
-    for (const { name, value } of instruction.args) {
-      const where = { source: dockerfile.source, span: (value ?? name).span };
+    for (const definition of instruction.args) {
+      const { value } = definition;
+      const name = definition.name.value;
+      const where = { source: dockerfile.source, span: (value ?? definition.name).span };
       at(where, () => {
-        const expanded =
-          buildArgs.get(name.value) ??
-          (value === undefined ? undefined : expandWord(value.value, args, { escape: dockerfile.escape }).value);
-        if (expanded !== undefined) args.set(name.value, expanded);
+        const given = buildArgs.get(name);
+        const isExpanded = given === undefined && value !== undefined;
+        const expansion = isExpanded ? expandWord(value.value, args, { escape: dockerfile.escape }) : undefined;
+        const result = given ?? expansion?.value;
+        if (result !== undefined) args.set(name, result);
+        const uses = new Set(expansion?.matched);
+        // What refers to itself needs what it needed before.
+        if (uses.delete(name)) for (const each of declared.get(name)?.uses ?? []) uses.add(each);
+        declared.set(name, { definition, value: result ?? "", span: instruction.span, uses });
       });
     }
   }
-  return args;
+  return { args, declared };
 }
 
 const PROXIES: readonly string[] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];

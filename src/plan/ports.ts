@@ -5,19 +5,28 @@ import { goQuote } from "../util/go-format.js";
 const MAX_PORT = 65_535;
 const PROTOCOLS: ReadonlySet<string> = new Set(["tcp", "udp", "sctp"]);
 
-/** The ports of `text` in order, or what is wrong with it in BuildKit's words. */
-export function parsePorts(text: string): readonly string[] | { readonly problem: string } {
+/**
+ * The ports of `text` in order, or what is wrong with it in BuildKit's words. `onFinding` gets the check that the text
+ * does not pass.
+ */
+export function parsePorts(
+  text: string,
+  onFinding: (rule: "ExposeProtoCasing" | "ExposeInvalidFormat") => void = () => {},
+): readonly string[] | { readonly problem: string } {
   const parts = text.split(":");
   const last = parts.at(-1)!;
   const hostPort = parts.at(-2) ?? "";
   const ip = parts.slice(0, -2).join(":");
   const slash = last.indexOf("/");
   const port = slash === -1 ? last : last.slice(0, slash);
-  const protocol = (slash === -1 ? "" : last.slice(slash + 1)).toLowerCase() || "tcp";
+  const written = slash === -1 ? "" : last.slice(slash + 1);
+  const protocol = written.toLowerCase() || "tcp";
   if (port === "") return { problem: `invalid port: ${goQuote(text)}: no port specified` };
   if (!PROTOCOLS.has(protocol)) {
-    return { problem: `invalid port: ${goQuote(text)}: invalid proto: ${last.slice(slash + 1)}` };
+    return { problem: `invalid port: ${goQuote(text)}: invalid proto: ${written}` };
   }
+  if (written !== written.toLowerCase()) onFinding("ExposeProtoCasing");
+  if (ip !== "" || hostPort !== "") onFinding("ExposeInvalidFormat");
   if (ip !== "" && !isAddress(ip)) return { problem: `invalid IP address: ${ip}` };
   const range = parseRange(port);
   if (range === undefined) return { problem: `invalid containerPort: ${port}` };

@@ -6,6 +6,7 @@ import type { Image, Platform } from "../oci/types.js";
 import { goQuote } from "../util/go-format.js";
 import { nearestName } from "../util/suggest.js";
 import { type ImageDraft, imageOf, scratchImage } from "./image-draft.js";
+import { lintBasePlatform } from "./lint/lint-from.js";
 import { type FoundContext, findNamedContext } from "./named-contexts.js";
 import { located, planProblem } from "./problem.js";
 import type { StageDraft } from "./stage-draft.js";
@@ -27,11 +28,13 @@ export async function resolveBases(
 ): Promise<void> {
   const waiting = graph.drafts.filter((draft) => draft.base === undefined && !draft.resolved);
   const failures: { readonly draft: StageDraft; readonly error: unknown }[] = [];
+  const checks = new Map<StageDraft, () => void>();
   let next = 0;
   const work = async (): Promise<void> => {
     for (let draft = waiting[next++]; draft !== undefined; draft = waiting[next++]) {
       try {
-        await resolveBase(graph, draft, needed.has(draft), context);
+        const check = await resolveBase(graph, draft, needed.has(draft), context);
+        if (check !== undefined) checks.set(draft, check);
       } catch (error) {
         failures.push({ draft, error: located(error, draft.where) });
         return;
@@ -39,17 +42,20 @@ export async function resolveBases(
     }
   };
   await Promise.all(Array.from({ length: Math.min(PARALLEL, waiting.length) }, work));
-  // The first in the Dockerfile, whichever answer came first.
+  // In the order of the Dockerfile, whichever answer came first.
+  for (const draft of waiting) checks.get(draft)?.();
   const first = failures.sort((a, b) => a.draft.index - b.draft.index)[0];
   if (first !== undefined) throw first.error;
 }
 
+/** Returns the check that is to be made of an image. */
 async function resolveBase(
   graph: StageGraph,
   draft: StageDraft,
   needed: boolean,
   context: TargetContext,
-): Promise<void> {
+): Promise<(() => void) | undefined> {
+  let check: (() => void) | undefined;
   draft.resolved = needed;
   if (draft.baseName === "scratch" && draft.replacement === undefined) {
     draft.origin = { kind: "scratch" };
@@ -60,7 +66,7 @@ async function resolveBase(
     const platform = draft.platform ?? context.targetPlatform;
     if (needed && draft.replacement !== undefined) {
       await useReplacement(draft, draft.replacement, platform, context);
-      return;
+      return undefined;
     }
     if (needed) {
       const found = findNamedContext(context.namedContexts, fullName, platform, draft.where);
@@ -68,6 +74,8 @@ async function resolveBase(
         const image = await resolveImage(graph, draft, platform, context);
         draft.origin = { kind: "image", reference: draft.baseName, image };
         draft.image = imageOf(image.config);
+        const isChosen = draft.platform === undefined && context.implicitPlatform;
+        check = () => lintBasePlatform(draft, image, platform, isChosen, context);
       } else {
         draft.image = (await loadContext(draft, found, platform, context)) ?? scratchImage(platform);
       }
@@ -75,6 +83,7 @@ async function resolveBase(
     draft.platform = platform;
   }
   if (draft.stage === undefined) draft.planned = true;
+  return check;
 }
 
 /** The image as FROM means it, defaults filled in. */

@@ -7,6 +7,7 @@ import { Environment } from "./environment.js";
 import type { FileSource, StageId } from "./file-source.js";
 import { blankImage, type ImageDraft } from "./image-draft.js";
 import type { FoundContext } from "./named-contexts.js";
+import { emptyRecord, type OutlineRecord } from "./outline-record.js";
 import type { Where } from "./problem.js";
 
 export interface StageDraft {
@@ -40,7 +41,11 @@ export interface StageDraft {
   workdir: string;
   /** ARGs declared so far with the value they were given, for the history of RUN. */
   buildArgs: Map<string, string>;
-  cmdWritten: boolean;
+  /** Where the last CMD, ENTRYPOINT and HEALTHCHECK of this stage is. */
+  readonly written: Map<"CMD" | "ENTRYPOINT" | "HEALTHCHECK", Where>;
+  /** True when a WORKDIR of this Dockerfile came before. */
+  workdirWritten: boolean;
+  readonly outline: OutlineRecord;
   steps: Step[];
 }
 
@@ -74,7 +79,9 @@ export function createDraft(
     env: new Environment(),
     workdir: "/",
     buildArgs: new Map(),
-    cmdWritten: false,
+    written: new Map(),
+    workdirWritten: false,
+    outline: emptyRecord(),
     steps: [],
   };
 }

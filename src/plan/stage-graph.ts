@@ -1,17 +1,20 @@
 /** Stages of a Dockerfile as a graph: names, bases, sources, and what the target needs. */
 
-import type { Stage, StageInstruction } from "../dockerfile/ast.js";
+import type { Stage, StageInstruction, Word } from "../dockerfile/ast.js";
 import { expandWord } from "../dockerfile/expand.js";
+import type { Linter } from "../dockerfile/lint/linter.js";
 import { isOcibuildError, OcibuildError } from "../errors.js";
 import { parsePlatform } from "../oci/platform.js";
 import type { Platform } from "../oci/types.js";
 import { goQuote } from "../util/go-format.js";
 import { didYouMean } from "../util/suggest.js";
 import { Environment } from "./environment.js";
+import { lintArgsOfFrom, lintPlatformOfFrom } from "./lint/lint-from.js";
 import { findNamedContext } from "./named-contexts.js";
 import { at, planProblem, type Where } from "./problem.js";
 import { type Command, createDraft, type StageDraft } from "./stage-draft.js";
 import type { TargetContext } from "./target-context.js";
+import { WatchedVariables } from "./watched-variables.js";
 
 export interface StageGraph {
   /** The stages in the order of the Dockerfile, then other sources in the order they were named. */
@@ -30,7 +33,7 @@ export function buildStageGraph(context: TargetContext): StageGraph {
   // Names of later stages count too, so sources are linked only now.
   const { source } = context.dockerfile;
   for (const draft of graph.drafts.slice()) {
-    if (draft.replacement !== undefined) continue;
+    if (draft.replacement !== undefined && !context.allStages) continue;
     draft.commands = draft.stage!.instructions.map((instruction) =>
       linkCommand(graph, draft, instruction, { source, span: instruction.span }, false, context),
     );
@@ -95,9 +98,15 @@ function addStage(graph: StageGraph, stage: Stage, context: TargetContext): void
   const { globalArgs, dockerfile } = context;
   const { image, platform: platformWord } = stage.from;
   const where = { source: dockerfile.source, span: stage.from.span };
-  const { value: baseName } = at({ ...where, span: image.span }, () =>
-    expandWord(image.value, globalArgs, { escape: dockerfile.escape }),
-  );
+  const lint = context.lint.within(stage.from.docComment);
+  const variables = new WatchedVariables(globalArgs);
+  let baseName: string;
+  try {
+    const options = { escape: dockerfile.escape };
+    baseName = at({ ...where, span: image.span }, () => expandWord(image.value, variables, options).value);
+  } finally {
+    lintArgsOfFrom(stage, variables, context, lint);
+  }
   if (baseName === "") {
     throw planProblem(
       { ...where, span: image.span },
@@ -105,7 +114,8 @@ function addStage(graph: StageGraph, stage: Stage, context: TargetContext): void
       "Only ARGs before the first FROM are in scope here: give them a default or --build-arg.",
     );
   }
-  const platform = platformWord === undefined || platformWord.value === "" ? undefined : readPlatform(stage, context);
+  const hasPlatform = platformWord !== undefined && platformWord.value !== "";
+  const platform = hasPlatform ? readPlatform(stage, platformWord, variables, context, lint) : undefined;
   const replacement =
     stage.name === undefined
       ? undefined
@@ -120,16 +130,32 @@ function addStage(graph: StageGraph, stage: Stage, context: TargetContext): void
     replacement,
   });
   if (replacement === undefined) draft.base = graph.byName.get(baseName);
+  if (replacement === undefined) for (const name of variables.matched) draft.outline.usedArgs.add(name);
   graph.drafts.push(draft);
   if (stage.name !== undefined) graph.byName.set(stage.name, draft);
 }
 
-function readPlatform(stage: Stage, { dockerfile, globalArgs, buildPlatform }: TargetContext): Platform {
-  const word = stage.from.platform!;
+/** @param used gets the variables that the platform is made of */
+function readPlatform(
+  stage: Stage,
+  word: Word,
+  used: WatchedVariables,
+  context: TargetContext,
+  lint: Linter,
+): Platform {
+  const { dockerfile, globalArgs, buildPlatform } = context;
   const where = { source: dockerfile.source, span: word.span };
-  const { value, unmatched } = at(where, () => expandWord(word.value, globalArgs, { escape: dockerfile.escape }));
+  const variables = new WatchedVariables(globalArgs);
+  let value: string;
+  try {
+    value = at(where, () => expandWord(word.value, variables, { escape: dockerfile.escape }).value);
+  } finally {
+    lintArgsOfFrom(stage, variables, context, lint);
+  }
+  lintPlatformOfFrom(stage, word, value, variables, context, lint);
+  for (const name of variables.matched) used.matched.add(name);
   const suggestion =
-    [...unmatched].map((name) => didYouMean(name, globalArgs.names())).find((text) => text !== "") ?? "";
+    [...variables.unmatched].map((name) => didYouMean(name, globalArgs.names())).find((text) => text !== "") ?? "";
   if (value === "") throw planProblem(where, `empty platform value from expression ${word.value}${suggestion}`);
   try {
     return parsePlatform(value, buildPlatform);

@@ -28,6 +28,17 @@ export function positionAt(source: SourceText, offset: number): { line: number; 
   return { line: low + 1, column: offset - source.lineStarts[low]! + 1 };
 }
 
+/** A run of lines, 1-based, both ends in it. */
+export interface LineRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The lines that `span` touches. */
+export function linesOf(source: SourceText, { start, end }: Span): LineRange {
+  return { first: positionAt(source, start).line, last: positionAt(source, Math.max(start, end - 1)).line };
+}
+
 /** The text of 1-based line `line`, without its newline. */
 export function lineAt(source: SourceText, line: number): string {
   const start = source.lineStarts[line - 1] ?? source.text.length;

@@ -9,9 +9,10 @@ import { locate } from "../../util/source-text.js";
 import type { Dockerfile } from "../ast.js";
 import { parseBool } from "../parse-bool.js";
 import { trimSpace } from "../whitespace.js";
+import { isRuleName, type RuleName } from "./rules.js";
 
 /** Rules by name; `all` for every one. */
-export type RuleSet = "all" | ReadonlySet<string>;
+export type RuleSet = "all" | ReadonlySet<RuleName>;
 
 export interface CheckOptions {
   /** Not reported; experimental rules are not skipped by this. */
@@ -25,7 +26,7 @@ export interface CheckOptions {
 /** The build argument that says what to check, in the place of the directive. */
 export const CHECK_ARGUMENT = "BUILDKIT_DOCKERFILE_CHECK";
 
-const NO_RULES: ReadonlySet<string> = new Set();
+const NO_RULES: ReadonlySet<RuleName> = new Set();
 
 /** The options that are in force when nobody says anything. */
 const DEFAULTS: CheckOptions = { skip: NO_RULES, experimental: NO_RULES, error: false };
@@ -33,7 +34,7 @@ const DEFAULTS: CheckOptions = { skip: NO_RULES, experimental: NO_RULES, error: 
 /** At most this many parts are told apart: the last one keeps its semicolons. */
 const MAX_PARTS = 3;
 
-/** Reads `skip=A,B;error=true`; or what is wrong with it, in BuildKit's words. Names of rules are not checked. */
+/** Reads `skip=A,B;error=true`; or what is wrong with it, in BuildKit's words. Names that are no rule mean nothing. */
 export function parseCheckOptions(text: string): CheckOptions | { readonly problem: string } {
   const trimmed = trimSpace(text);
   if (trimmed === "") return DEFAULTS;
@@ -47,7 +48,7 @@ export function parseCheckOptions(text: string): CheckOptions | { readonly probl
     switch (key) {
       case "skip":
       case "experimental":
-        options[key] = value === "all" ? "all" : new Set(value.split(",").map(trimSpace));
+        options[key] = value === "all" ? "all" : new Set(value.split(",").map(trimSpace).filter(isRuleName));
         break;
       case "error": {
         const error = parseBool(value);

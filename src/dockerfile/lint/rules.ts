@@ -184,12 +184,18 @@ const TEXTS: { readonly [R in RuleName]: RuleText<RuleArguments[R]> } = {
 /** All rules, sorted by name. */
 export const RULE_NAMES: readonly RuleName[] = Object.keys(TEXTS) as RuleName[];
 
+const RULES: ReadonlyMap<RuleName, Rule> = new Map(RULE_NAMES.map((name) => [name, ruleOf(name)]));
+
 /** The rule called `name`. */
 export function ruleNamed<R extends RuleName>(name: R): Rule<ArgumentsOf<R>> {
-  const { description, hint, message, isExperimental, hasNoUrl } = TEXTS[name];
+  return RULES.get(name) as Rule<ArgumentsOf<R>>;
+}
+
+function ruleOf(name: RuleName): Rule {
+  const { isExperimental, hasNoUrl, ...text } = TEXTS[name] as RuleText<readonly never[]>;
   const slug = slugOf(name);
   const url = hasNoUrl === true ? undefined : `https://docs.docker.com/go/dockerfile/rule/${slug}/`;
-  return { slug, description, hint, message, isExperimental: isExperimental ?? false, url };
+  return { ...text, slug, url, isExperimental: isExperimental ?? false };
 }
 
 /** True for the names of the catalogue, which are spelled exactly so. */

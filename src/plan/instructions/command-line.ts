@@ -24,21 +24,25 @@ export function planShell(scope: Scope, { args }: ShellInstruction): void {
 
 export function planCmd(scope: Scope, { command }: CmdInstruction): void {
   const { draft } = scope;
+  lintWrittenOnce(scope, "CMD");
+  lintShellForm(scope, command);
   draft.image.cmd = argumentsOf(draft.image, command);
   draft.image.argsEscaped = true;
-  draft.cmdWritten = true;
   addConfigStep(scope, `CMD ${goQuoteAll(draft.image.cmd)}`);
 }
 
 /** A new ENTRYPOINT drops the CMD of the base, which was for another program. */
 export function planEntrypoint(scope: Scope, { command }: EntrypointInstruction): void {
   const { draft } = scope;
+  lintWrittenOnce(scope, "ENTRYPOINT");
+  lintShellForm(scope, command);
   draft.image.entrypoint = argumentsOf(draft.image, command);
-  if (!draft.cmdWritten) draft.image.cmd = [];
+  if (!draft.written.has("CMD")) draft.image.cmd = [];
   addConfigStep(scope, `ENTRYPOINT ${goQuoteAll(draft.image.entrypoint)}`);
 }
 
 export function planHealthcheck(scope: Scope, instruction: HealthcheckInstruction): void {
+  lintWrittenOnce(scope, "HEALTHCHECK");
   const check = healthcheckOf(instruction.check);
   scope.draft.image.healthcheck = check;
   const durations = [check.Interval, check.Timeout, check.StartPeriod, check.StartInterval];
@@ -48,6 +52,20 @@ export function planHealthcheck(scope: Scope, instruction: HealthcheckInstructio
     goQuoteRune(check.Retries ?? 0),
   ];
   addConfigStep(scope, `HEALTHCHECK &{${words.join(" ")}}`);
+}
+
+/** Notes where the instruction is; the one before it was for nothing. */
+function lintWrittenOnce({ draft, command, lint }: Scope, kind: "CMD" | "ENTRYPOINT" | "HEALTHCHECK"): void {
+  const before = draft.written.get(kind);
+  const keyword = command.instruction.keyword.value;
+  if (before !== undefined) lint.report("MultipleInstructionsDisallowed", before.span, keyword);
+  draft.written.set(kind, command.where);
+}
+
+/** A SHELL of one's own says that a shell is wanted. */
+function lintShellForm({ draft, command, lint }: Scope, { form }: CommandLine): void {
+  if (form !== "shell" || draft.image.shell.length > 0) return;
+  lint.report("JSONArgsRecommended", command.where.span, command.instruction.keyword.value);
 }
 
 function argumentsOf(image: ImageDraft, command: CommandLine): readonly string[] {

@@ -1,15 +1,16 @@
 /** ARG, ENV and LABEL: names and values. */
 import type { ArgDefinition, ArgInstruction, EnvInstruction, LabelInstruction, Pair } from "../../dockerfile/ast.js";
+import { NO_VARIABLES } from "../builder-args.js";
+import { lintSecretName } from "../lint/lint-secret-name.js";
 import { at } from "../problem.js";
 import { addConfigStep, expand, type Scope, whereOf } from "./scope.js";
-
-/** Build args that steer the builder and are never variables. */
-const NO_VARIABLES: ReadonlySet<string> = new Set(["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"]);
 
 export function planEnv(scope: Scope, instruction: EnvInstruction): void {
   const pairs = expandPairs(scope, instruction.pairs);
   const { draft } = scope;
-  for (const { name, value } of pairs) {
+  for (const [index, { name, value }] of pairs.entries()) {
+    lintPair(scope, instruction.pairs[index]!);
+    lintSecretName(scope, "ENV", name);
     at(scope.command.where, () => draft.env.set(name, value));
     draft.image.env.set(name, `${name}=${value}`);
   }
@@ -18,6 +19,7 @@ export function planEnv(scope: Scope, instruction: EnvInstruction): void {
 
 export function planLabel(scope: Scope, instruction: LabelInstruction): void {
   const pairs = expandPairs(scope, instruction.pairs);
+  for (const pair of instruction.pairs) lintPair(scope, pair);
   for (const { name, value } of pairs) scope.draft.image.labels.set(name, value);
   addConfigStep(scope, historyOf("LABEL", pairs));
 }
@@ -26,7 +28,9 @@ export function planArg(scope: Scope, instruction: ArgInstruction): void {
   const { draft } = scope;
   const words = instruction.args.map((definition) => {
     const name = definition.name.value;
+    lintSecretName(scope, "ARG", name);
     const value = argValue(scope, definition);
+    noteArg(scope, definition, value);
     if (value !== undefined && !NO_VARIABLES.has(name)) {
       at(whereOf(scope, definition.name), () => draft.env.set(name, value));
     }
@@ -42,6 +46,20 @@ function argValue(scope: Scope, { name, value }: ArgDefinition): string | undefi
   const given = buildArgs.get(name.value);
   if (given !== undefined) return given;
   return value === undefined ? globalArgs.get(name.value) : expand(scope, value);
+}
+
+/** What the global scope declares stays as it is declared there. */
+function noteArg({ draft, context, command }: Scope, definition: ArgDefinition, value: string | undefined): void {
+  const name = definition.name.value;
+  const isInherited =
+    definition.value === undefined && !context.buildArgs.has(name) && context.globalArgs.get(name) !== undefined;
+  const { args, usedArgs } = draft.outline;
+  if (!isInherited) args.set(name, { definition, value: value ?? "", span: command.where.span, uses: new Set() });
+  usedArgs.add(name);
+}
+
+function lintPair({ command, lint }: Scope, { delimited }: Pair): void {
+  if (!delimited) lint.report("LegacyKeyValueFormat", command.where.span, command.instruction.keyword.value);
 }
 
 interface NameAndValue {

@@ -6,13 +6,13 @@ import { at, planProblem } from "../problem.js";
 import { addConfigStep, type Scope, whereOf } from "./scope.js";
 
 export function planExpose(scope: Scope, instruction: ExposeInstruction): void {
-  const { context, draft } = scope;
+  const { context, draft, command, lint } = scope;
   const words = [...instruction.ports].sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
   const ports = words.flatMap((word): readonly string[] => {
     const where = whereOf(scope, word);
     const texts = at(where, () => expandWords(word.value, draft.env, { escape: context.dockerfile.escape }));
     return texts.flatMap((text): readonly string[] => {
-      const parsed = parsePorts(text);
+      const parsed = parsePorts(text, (rule) => lint.report(rule, command.where.span, text));
       if (!("problem" in parsed)) {
         context.budget.charge(parsed.length * 16);
         return parsed;

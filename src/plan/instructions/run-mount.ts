@@ -6,6 +6,7 @@ import { posix } from "node:path";
 import type { RunMount } from "../../dockerfile/ast.js";
 import { type ResolvedMount, resolveMount } from "../../dockerfile/resolve-mount.js";
 import { goQuote } from "../../util/go-format.js";
+import type { MountFacts } from "../outline-record.js";
 import { planProblem } from "../problem.js";
 import { fileSourceOf, type StageDraft } from "../stage-draft.js";
 import type { PlannedMount } from "../steps/run.js";
@@ -24,10 +25,16 @@ export function planMount(scope: Scope, mount: RunMount, source: StageDraft): Pl
       "Move that stage above this one.",
     );
   }
-  if (type === "secret") return secretOf(resolved);
+  if (type === "secret") {
+    const secret = secretOf(resolved);
+    note(scope, scope.draft.outline.secrets, secret);
+    return secret;
+  }
   if (type === "ssh") {
     if (resolved.source !== "") throw planProblem(where, "ssh does not support source", "Write id=NAME.");
-    return sshOf(resolved);
+    const ssh = sshOf(resolved);
+    note(scope, scope.draft.outline.ssh, ssh);
+    return ssh;
   }
   const target = cleanPath(
     posix.isAbsolute(resolved.target) ? resolved.target : `${scope.draft.workdir}/${resolved.target}`,
@@ -62,7 +69,15 @@ export function planMount(scope: Scope, mount: RunMount, source: StageDraft): Pl
   }
 }
 
-function secretOf(mount: ResolvedMount): PlannedMount {
+/** The first mention counts. */
+function note({ command }: Scope, record: Map<string, MountFacts>, { id, required }: SecretMount | SshMount): void {
+  if (!record.has(id)) record.set(id, { required, span: command.where.span });
+}
+
+type SecretMount = PlannedMount & { readonly type: "secret" };
+type SshMount = PlannedMount & { readonly type: "ssh" };
+
+function secretOf(mount: ResolvedMount): SecretMount {
   const id = mount.source || mount.id || posix.basename(mount.target);
   const { env } = mount;
   const target = mount.target || (env === undefined ? `/run/secrets/${posix.basename(id)}` : undefined);
@@ -76,7 +91,7 @@ function secretOf(mount: ResolvedMount): PlannedMount {
   };
 }
 
-function sshOf(mount: ResolvedMount): PlannedMount {
+function sshOf(mount: ResolvedMount): SshMount {
   return {
     type: "ssh",
     id: mount.id === "" ? "default" : mount.id,

@@ -1,25 +1,38 @@
 /** What planning one instruction works on: the stage so far, and how words are expanded in it. */
 import type { Word } from "../../dockerfile/ast.js";
-import { expandWord } from "../../dockerfile/expand.js";
+import { type ExpandOptions, expandWord } from "../../dockerfile/expand.js";
+import type { Linter } from "../../dockerfile/lint/linter.js";
 import type { Step } from "../build-plan.js";
+import { lintUndefined } from "../lint/lint-undefined.js";
 import { at, type Where } from "../problem.js";
 import type { Command, StageDraft } from "../stage-draft.js";
 import type { StepBase } from "../steps/step-base.js";
 import type { TargetContext } from "../target-context.js";
+import { WatchedVariables } from "../watched-variables.js";
 
 export interface Scope {
   readonly context: TargetContext;
   readonly draft: StageDraft;
   readonly command: Command;
+  readonly lint: Linter;
 }
 
 /** `word` with the variables of this point. @throws PLAN_INVALID, LIMIT_EXCEEDED */
 export function expand(scope: Scope, word: Word): string {
-  const { context, draft } = scope;
+  return expandText(scope, word, { escape: scope.context.dockerfile.escape });
+}
+
+/** `word` expanded as `options` say; variables that are not set are reported. @throws PLAN_INVALID, LIMIT_EXCEEDED */
+export function expandText(scope: Scope, word: Word, options: ExpandOptions): string {
+  const variables = new WatchedVariables(scope.draft.env);
   return at(whereOf(scope, word), () => {
-    const { value } = expandWord(word.value, draft.env, { escape: context.dockerfile.escape });
-    context.budget.charge(value.length);
-    return value;
+    try {
+      const { value } = expandWord(word.value, variables, options);
+      scope.context.budget.charge(value.length);
+      return value;
+    } finally {
+      lintUndefined(scope, variables.unmatched);
+    }
   });
 }
 

@@ -1,15 +1,15 @@
 /** COPY and ADD: where files come from and where they go. */
 import { posix } from "node:path";
 import type { AddInstruction, CopyInstruction, SourceContent, Word } from "../../dockerfile/ast.js";
-import { expandWord } from "../../dockerfile/expand.js";
 import { parseModeChange } from "../../tree/chmod.js";
 import { goQuote } from "../../util/go-format.js";
 import { type GitUrl, parseGitUrl } from "../git-url.js";
 import { resolveDestination, sourcePattern } from "../image-paths.js";
-import { at, planProblem, type Where } from "../problem.js";
+import { lintIgnoredSource } from "../lint/lint-ignored-source.js";
+import { planProblem, type Where } from "../problem.js";
 import { fileSourceOf } from "../stage-draft.js";
 import { type CopySource, type CopyStep, copyHistory } from "../steps/copy.js";
-import { addStep, expand, type Scope, whereOf } from "./scope.js";
+import { addStep, expand, expandText, type Scope, whereOf } from "./scope.js";
 
 type Transfer = CopyInstruction | AddInstruction;
 
@@ -81,13 +81,8 @@ function expandContent(scope: Scope, { name: word, content, expand: expands, spa
     throw planProblem(whereOf(scope, { span }), `open ${path}: no such file or directory`, hint);
   }
   if (!expands) return { word, name, content };
-  const { context, draft } = scope;
-  return at(whereOf(scope, { span }), () => {
-    const options = { ignoreQuotes: true, maxLength: MAX_CONTENT_LENGTH };
-    const { value } = expandWord(content, draft.env, options);
-    context.budget.charge(value.length);
-    return { word, name, content: value };
-  });
+  const options = { ignoreQuotes: true, maxLength: MAX_CONTENT_LENGTH };
+  return { word, name, content: expandText(scope, { value: content, span }, options) };
 }
 
 interface Heredoc {
@@ -149,9 +144,10 @@ class SourceReader {
       return this.readGit(where, git);
     }
     if (isHttpUrl(text)) return this.readHttp(where, text);
-    const pattern = sourcePattern(text, this.scope.draft.platform!);
+    const { instruction, scope } = this;
+    if (scope.command.sources.length === 0) lintIgnoredSource(scope, text);
+    const pattern = sourcePattern(text, scope.draft.platform!);
     if (typeof pattern !== "string") throw planProblem(where, `removing drive letter: ${pattern.problem}`);
-    const { instruction } = this;
     return { kind: "path", pattern, unpack: instruction.kind === "ADD" && (instruction.unpack ?? true) };
   }
 

@@ -1,6 +1,6 @@
 /** WORKDIR: where the following instructions and the container work. */
 import type { WorkdirInstruction } from "../../dockerfile/ast.js";
-import { cleanAbsolute, joinWorkdir } from "../image-paths.js";
+import { cleanAbsolute, isAbsolute, joinWorkdir } from "../image-paths.js";
 import { planProblem, type Where } from "../problem.js";
 import type { StageDraft } from "../stage-draft.js";
 import { type WorkdirStep, workdirHistory } from "../steps/workdir.js";
@@ -8,7 +8,9 @@ import { addConfigStep, addStep, expand, type Scope, whereOf } from "./scope.js"
 
 export function planWorkdir(scope: Scope, instruction: WorkdirInstruction): void {
   const { draft } = scope;
-  setWorkdir(draft, expand(scope, instruction.path), whereOf(scope, instruction.path));
+  const path = expand(scope, instruction.path);
+  lintWorkdir(scope, path);
+  setWorkdir(draft, path, whereOf(scope, instruction.path));
   const createdBy = workdirHistory(draft.workdir);
   if (draft.workdir === "/") {
     addConfigStep(scope, createdBy);
@@ -21,6 +23,13 @@ export function planWorkdir(scope: Scope, instruction: WorkdirInstruction): void
     user: draft.image.user,
   };
   addStep(scope, step);
+}
+
+/** Only the first one counts: those after it are relative to it. */
+function lintWorkdir({ draft, command, lint }: Scope, path: string): void {
+  const isFirst = !draft.workdirWritten;
+  draft.workdirWritten = true;
+  if (isFirst && !isAbsolute(path, draft.platform!)) lint.report("WorkdirRelativePath", command.where.span, path);
 }
 
 /** Sets the working directory of the config and of the steps that follow. @throws PLAN_INVALID */
