@@ -45,13 +45,20 @@ export class FolderWriter {
   readonly #pending: TarEntry[] = [];
   /** Files written, by path without case and composition: two names that this file system takes for one. */
   readonly #written = new Map<string, ByteString>();
-  #specials = 0;
-  #withXattrs = 0;
+  readonly #specials: ByteString[] = [];
+  readonly #withXattrs: ByteString[] = [];
 
-  /** `root` must be an existing directory; it is the user's choice and may itself be reached through links. */
-  constructor(root: string, identity: Identity = { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 }) {
+  /**
+   * `root` must be an existing directory; it is the user's choice and may itself be reached through links. Messages
+   * call it `rootName`.
+   */
+  constructor(
+    root: string,
+    rootName: string = root,
+    identity: Identity = { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 },
+  ) {
     this.#root = bytesOf(root);
-    this.#rootName = root;
+    this.#rootName = rootName;
     this.#identity = identity;
   }
 
@@ -61,7 +68,7 @@ export class FolderWriter {
    */
   write({ entry, open }: LayerEntry): void {
     this.#assertName(entry.path);
-    if (entry.xattrs !== undefined && entry.xattrs.size > 0) this.#withXattrs++;
+    if (entry.xattrs !== undefined && entry.xattrs.size > 0) this.#withXattrs.push(entry.path);
     this.#ensureFolder(parentOf(entry.path));
     switch (entry.type) {
       case "dir":
@@ -88,7 +95,7 @@ export class FolderWriter {
       case "char":
       case "block":
       case "fifo":
-        this.#specials++;
+        this.#specials.push(entry.path);
         return;
       default:
         entry.type satisfies never;
@@ -104,9 +111,11 @@ export class FolderWriter {
       chmodSync(path, entry.mode);
     }
     const warnings: string[] = [];
-    if (this.#specials > 0) warnings.push(`${this.#specials} devices and FIFOs were left out of "${this.#rootName}"`);
-    if (this.#withXattrs > 0)
-      warnings.push(`extended attributes of ${this.#withXattrs} files were not kept in "${this.#rootName}"`);
+    const add = (paths: readonly ByteString[], what: string): void => {
+      if (paths.length > 0) warnings.push(`${paths.length} ${what} "${this.#rootName}": ${firstOf(paths)}`);
+    };
+    add(this.#specials, "devices and FIFOs were left out of");
+    add(this.#withXattrs, "files lost their extended attributes in");
     return warnings;
   }
 
@@ -235,6 +244,13 @@ const ROOT = "" as ByteString;
 const UNSAFE = /(?:^|\/)\.{0,2}(?:\/|$)|\0/;
 const UNSAFE_ON_WINDOWS = /[\\:*?"<>|\x01-\x1f]|[. ](?:\/|$)/;
 const NON_ASCII = /[^\x00-\x7f]/;
+
+const SHOWN_PATHS = 3;
+
+function firstOf(paths: readonly ByteString[]): string {
+  const shown = paths.slice(0, SHOWN_PATHS).map((path) => `"${textOf(path)}"`);
+  return `${shown.join(", ")}${paths.length > SHOWN_PATHS ? ", …" : ""}`;
+}
 
 function parentOf(path: ByteString): ByteString {
   return path.slice(0, Math.max(0, path.lastIndexOf("/"))) as ByteString;

@@ -38,14 +38,14 @@ async function place(
   const existing = await stat(path).catch(() => undefined);
   if (existing !== undefined) {
     if (!existing.isDirectory()) throw invalidOutput(path, `output "${path}" expected to be a folder but is a file`);
-    return writeParts(path, parts, rootfsOptions, options);
+    return writeParts(path, path, parts, rootfsOptions, options);
   }
   // As docker does, missing parents are made.
   await mkdir(dirname(path), { recursive: true });
   const temporary = temporaryName(path);
   try {
     await mkdir(temporary);
-    const warnings = await writeParts(temporary, parts, rootfsOptions, options);
+    const warnings = await writeParts(temporary, path, parts, rootfsOptions, options);
     await rename(temporary, path);
     return warnings;
   } catch (error) {
@@ -54,13 +54,15 @@ async function place(
   }
 }
 
+/** Writes into the folder `target`, which messages call `path`. */
 async function writeParts(
+  target: string,
   path: string,
   parts: readonly RootfsPart[],
   rootfsOptions: RootfsOptions,
   { signal }: Abortable,
 ): Promise<readonly string[]> {
-  const writer = new FolderWriter(path);
+  const writer = new FolderWriter(target, path);
   let untilTurn = ENTRIES_PER_TURN;
   for (const { folder, entries } of parts) {
     if (folder !== "") writer.write({ entry: folderEntry(folder, rootfsOptions.epochSeconds ?? 0), ...NO_CONTENT });
