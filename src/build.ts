@@ -1,34 +1,22 @@
-/**
- * A build from top to bottom: context → Dockerfile → plan → layers → images → outputs. Everything that comes from
- * outside (environment, clock, current folder) enters here and is passed down.
- */
-import { setMaxListeners } from "node:events";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
-import { openStore } from "./cache/store.js";
+/** A build from top to bottom: context → Dockerfile → plan → layers → images → outputs. */
 import { DEFAULT_GZIP_LEVEL } from "./compression/compression.js";
-import { parseDockerfile } from "./dockerfile/parse.js";
 import { OcibuildError } from "./errors.js";
-import type { OnEvent } from "./events.js";
 import type { AssembledIndex } from "./oci/assemble-image.js";
 import type { Digest } from "./oci/digest.js";
-import { hostPlatform, parsePlatform } from "./oci/platform.js";
+import { parsePlatform } from "./oci/platform.js";
 import type { Descriptor, Image } from "./oci/types.js";
 import type { BuildOptions } from "./options.js";
 import type { ExportResult } from "./output/exporter.js";
 import { reusePolicy } from "./pipeline/cache-policy.js";
-import { Contexts } from "./pipeline/contexts.js";
 import { execute } from "./pipeline/execute.js";
 import { planOutputs } from "./pipeline/exporters.js";
 import { healing } from "./pipeline/healing.js";
 import { type ImageFile, imageFiles, readImageFile } from "./pipeline/image-files.js";
-import { ImageSources } from "./pipeline/image-sources.js";
-import { RegistryAccess } from "./pipeline/registry-access.js";
 import { timePolicy } from "./pipeline/source-date.js";
 import { type BuildPlan, firstRunStep } from "./plan/build-plan.js";
 import { planBuild } from "./plan/plan-build.js";
+import { openFront, openSurroundings, warningEvent } from "./prepare.js";
 import { locate, type SourceText } from "./util/source-text.js";
-import { VERSION } from "./version.js";
 
 /** A finished build. */
 export interface Built {
@@ -61,22 +49,8 @@ export async function runBuild(options: BuildOptions): Promise<Built> {
 }
 
 async function run(options: BuildOptions): Promise<Built> {
-  const startedMs = Date.now();
-  const cwd = options.cwd ?? process.cwd();
-  const onEvent: OnEvent = options.onEvent ?? (() => {});
-  const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
-  // Every request and every step listens for the end of the build.
-  setMaxListeners(0, signal);
-  signal.throwIfAborted();
-
-  const root = resolve(cwd, options.root ?? process.env["OCIBUILD_ROOT"] ?? defaultRoot());
-  const store = await openStore(root, { onWarning: (message) => onEvent({ type: "warning", message }) });
-  await using registries = new RegistryAccess({
-    mirrors: options.registryMirrors ?? [],
-    insecure: options.insecureRegistries ?? [],
-    dockerConfigFile: join(resolve(cwd, options.dockerConfigDir ?? defaultDockerConfig()), "config.json"),
-    userAgent: `ocibuild/${VERSION}`,
-  });
+  await using surroundings = await openSurroundings(options);
+  const { cwd, root, store, registries, onEvent, startedMs, nowMs, signal } = surroundings;
   const outputs = planOutputs({
     outputs: options.outputs ?? [],
     tags: options.tags ?? [],
@@ -89,31 +63,15 @@ async function run(options: BuildOptions): Promise<Built> {
     client: registries.client,
   });
 
-  await using contexts = new Contexts({ store, cwd, stdin: () => options.stdin ?? process.stdin, startedMs, signal });
-  const { context, file, dockerfile } = options;
-  const main = await contexts.openMain({ context, file, dockerfile });
-  const ast = parseDockerfile({ name: main.dockerfile.name, text: main.dockerfile.text });
-  const nowMs = (): number => Date.now() - startedMs;
-  const { client, hosts } = registries;
-  const sources = new ImageSources({ store, client, hosts, pull: options.pull ?? false, onEvent, nowMs });
+  await using front = await openFront(surroundings, options);
+  const { contexts, main, source, sources } = front;
   const plan = await planBuild({
-    dockerfile: ast,
+    ...front.input,
     platforms: (options.platforms ?? []).map((platform) => parsePlatform(platform)),
-    buildPlatform: hostPlatform(),
-    ...(options.target === undefined ? {} : { target: options.target }),
-    buildArgs: new Map(Object.entries(options.buildArgs ?? {})),
     labels: new Map(Object.entries(options.labels ?? {})),
-    namedContexts: new Map(
-      Object.entries(options.buildContexts ?? {}).map(([name, value]) => [name, contexts.addNamed(name, value)]),
-    ),
-    resolver: sources,
-    signal,
+    onWarning: (warning) => onEvent(warningEvent(source, warning)),
   });
-  for (const diagnostic of plan.warnings) {
-    const { message, span } = diagnostic;
-    onEvent({ type: "warning", message, diagnostic, location: locate(ast.source, span) });
-  }
-  refuseUnsupported(plan, ast.source);
+  refuseUnsupported(plan, source);
 
   const times = timePolicy({
     reproducible: options.reproducible ?? false,
@@ -123,7 +81,7 @@ async function run(options: BuildOptions): Promise<Built> {
     nowSeconds: Math.floor(startedMs / 1000),
   });
   const mayReuse = reusePolicy(options.noCache);
-  const work = { store, plan, source: ast.source, contexts, mainTree: main.tree, sources, outputs, times, mayReuse };
+  const work = { store, plan, source, contexts, mainTree: main.tree, sources, outputs, times, mayReuse };
   let isBuilt = false;
   const onBuilt = (): void => {
     isBuilt = true;
@@ -177,12 +135,4 @@ function epochArgument(text: string | undefined): number | undefined {
   throw new OcibuildError("OPTIONS_INVALID", `SOURCE_DATE_EPOCH expected whole seconds since 1970 but got "${text}"`, {
     details: { option: "SOURCE_DATE_EPOCH" },
   });
-}
-
-function defaultRoot(): string {
-  return join(process.env["XDG_DATA_HOME"] || join(homedir(), ".local", "share"), "ocibuild");
-}
-
-function defaultDockerConfig(): string {
-  return process.env["DOCKER_CONFIG"] || join(homedir(), ".docker");
 }

@@ -13,7 +13,6 @@ const git = (...aspects: Exception["aspects"]): Exception => ({
   aspects,
   reason: "ADD from git repositories is not there yet",
 });
-const checks: Exception = { aspects: ["result"], reason: "the build checks are not there yet" };
 const archives: Exception = { aspects: ["result"], reason: "there is nothing yet that decompresses the format" };
 const lineOfDirective: Exception = {
   aspects: ["line"],
@@ -59,16 +58,8 @@ export const EXCEPTIONS: ReadonlyMap<string, Exception> = new Map([
     "copy/same-size-and-fraction-time",
     { aspects: ["rootfs", "layers"], reason: "BuildKit takes files of one size and time for equal; we read them" },
   ],
-  ["errors/directive-check-bool", checks],
   ["errors/directive-duplicate-check", lineOfDirective],
   ["errors/directive-duplicate-syntax", lineOfDirective],
-  ["lint/check-arg-error", checks],
-  ["lint/error-names-rules", checks],
-  ["lint/skip-blank-before-error", checks],
-  ["lint/skip-blanks", checks],
-  ["parser/check-directive-bad", checks],
-  ["parser/check-directive-error", checks],
-  ["parser/check-directive-unknown-key", checks],
   ["parser/escape-twice", lineOfDirective],
   ["run/network-host-denied", run("message")],
   ["run/security-denied", run("message")],

@@ -28,10 +28,12 @@ export const RANKS: ReadonlyMap<string, number> = new Map([
   ["src/pipeline/", 8],
   ["src/options.ts", 9],
   ["src/options-schema.ts", 10],
-  ["src/build.ts", 10],
-  ["src/index.ts", 11],
-  ["src/testing/", 12],
-  ["src/cli/", 12],
+  ["src/prepare.ts", 10],
+  ["src/build.ts", 11],
+  ["src/call.ts", 11],
+  ["src/index.ts", 12],
+  ["src/testing/", 13],
+  ["src/cli/", 13],
 ]);
 
 /** The folder or file of the rank table that `path` belongs to. */
@@ -81,7 +83,7 @@ const PACKAGES: ReadonlyMap<string, PackageRule> = new Map([
 ]);
 
 /** What the outside world decides: only the edge may ask for it. */
-const EDGE = /^src\/(cli\/.*|build\.ts|options\.ts)$/;
+const EDGE = /^src\/(cli\/.*|build\.ts|prepare\.ts|options\.ts)$/;
 const EDGE_ONLY: ReadonlySet<string> = new Set([
   "process.env",
   "process.argv",

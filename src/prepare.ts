@@ -1,0 +1,122 @@
+/**
+ * What a build and the calls that only look at it begin with: the world around them (environment, clock, current folder),
+ * the store, the registries, the build context and the Dockerfile.
+ */
+import { setMaxListeners } from "node:events";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { openStore, type Store } from "./cache/store.js";
+import type { OpenedContext } from "./context/open-context.js";
+import { parseDockerfile } from "./dockerfile/parse.js";
+import type { Diagnostic } from "./errors.js";
+import type { OnEvent } from "./events.js";
+import { hostPlatform } from "./oci/platform.js";
+import type { BuildOptions } from "./options.js";
+import { Contexts } from "./pipeline/contexts.js";
+import { ImageSources } from "./pipeline/image-sources.js";
+import { RegistryAccess } from "./pipeline/registry-access.js";
+import type { TargetInput } from "./plan/open-target.js";
+import { locate, type SourceText } from "./util/source-text.js";
+import { VERSION } from "./version.js";
+
+export interface Surroundings extends AsyncDisposable {
+  readonly cwd: string;
+  /** Folder of the store. */
+  readonly root: string;
+  readonly store: Store;
+  readonly registries: RegistryAccess;
+  readonly onEvent: OnEvent;
+  /** Milliseconds since 1970. */
+  readonly startedMs: number;
+  /** Milliseconds since the start. */
+  readonly nowMs: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** Opens the store; registries are asked later. @throws STORE_UNUSABLE, the signal's reason */
+export async function openSurroundings(options: BuildOptions): Promise<Surroundings> {
+  const startedMs = Date.now();
+  const cwd = options.cwd ?? process.cwd();
+  const onEvent: OnEvent = options.onEvent ?? (() => {});
+  const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
+  // Every request and every step listens for the end of the build.
+  setMaxListeners(0, signal);
+  signal.throwIfAborted();
+  const root = resolve(cwd, options.root ?? process.env["OCIBUILD_ROOT"] ?? defaultRoot());
+  const store = await openStore(root, { onWarning: (message) => onEvent({ type: "warning", message }) });
+  const registries = new RegistryAccess({
+    mirrors: options.registryMirrors ?? [],
+    insecure: options.insecureRegistries ?? [],
+    dockerConfigFile: join(resolve(cwd, options.dockerConfigDir ?? defaultDockerConfig()), "config.json"),
+    userAgent: `ocibuild/${VERSION}`,
+  });
+  return {
+    cwd,
+    root,
+    store,
+    registries,
+    onEvent,
+    startedMs,
+    nowMs: () => Date.now() - startedMs,
+    signal,
+    [Symbol.asyncDispose]: () => registries[Symbol.asyncDispose](),
+  };
+}
+
+/** The Dockerfile, and all that planning asks. */
+export interface Front extends AsyncDisposable {
+  readonly contexts: Contexts;
+  readonly main: OpenedContext;
+  readonly source: SourceText;
+  readonly sources: ImageSources;
+  readonly input: TargetInput;
+}
+
+/** Opens the build context and reads the Dockerfile. @throws CONTEXT_…, DOCKERFILE_…, OPTIONS_INVALID */
+export async function openFront(surroundings: Surroundings, options: BuildOptions): Promise<Front> {
+  const { store, cwd, startedMs, signal, registries, onEvent, nowMs } = surroundings;
+  const contexts = new Contexts({ store, cwd, stdin: () => options.stdin ?? process.stdin, startedMs, signal });
+  try {
+    const { context, file, dockerfile } = options;
+    const main = await contexts.openMain({ context, file, dockerfile });
+    const ast = parseDockerfile({ name: main.dockerfile.name, text: main.dockerfile.text });
+    const { client, hosts } = registries;
+    const sources = new ImageSources({ store, client, hosts, pull: options.pull ?? false, onEvent, nowMs });
+    const named = Object.entries(options.buildContexts ?? {});
+    const input: TargetInput = {
+      dockerfile: ast,
+      buildPlatform: hostPlatform(),
+      ...(options.target === undefined ? {} : { target: options.target }),
+      buildArgs: new Map(Object.entries(options.buildArgs ?? {})),
+      namedContexts: new Map(named.map(([name, value]) => [name, contexts.addNamed(name, value)])),
+      resolver: sources,
+      ...(main.ignoreFile === undefined ? {} : { ignore: main.ignoreFile.matcher }),
+      signal,
+    };
+    return {
+      contexts,
+      main,
+      source: ast.source,
+      sources,
+      input,
+      [Symbol.asyncDispose]: () => contexts[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await contexts[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Tells of a warning about `source`. */
+export function warningEvent(source: SourceText, diagnostic: Diagnostic): Parameters<OnEvent>[0] {
+  const { message, span } = diagnostic;
+  return { type: "warning", message, diagnostic, location: locate(source, span) };
+}
+
+function defaultRoot(): string {
+  return join(process.env["XDG_DATA_HOME"] || join(homedir(), ".local", "share"), "ocibuild");
+}
+
+function defaultDockerConfig(): string {
+  return process.env["DOCKER_CONFIG"] || join(homedir(), ".docker");
+}
