@@ -42,6 +42,44 @@ export type {
   Word,
   WorkdirInstruction,
 } from "./ast.js";
+export type {
+  AddDescription,
+  ArgDescription,
+  Assignments,
+  AsWritten,
+  CheckDescription,
+  Command,
+  ContentDescription,
+  CopyDescription,
+  DescriptionOf,
+  FromDescription,
+  HealthcheckDescription,
+  InstructionDescription,
+  Mount,
+  Name,
+  OnbuildDescription,
+  PairsDescription,
+  RunDescription,
+  Text,
+  TransferDescription,
+} from "./edit/descriptions.js";
+export { editDockerfile, formatDockerfile } from "./edit/edit-dockerfile.js";
+export {
+  appendStage,
+  appendToStage,
+  type Content,
+  type Edit,
+  insertAfter,
+  insertBefore,
+  remove,
+  replaceInstruction,
+  setDirective,
+  setValue,
+  updateInstruction,
+} from "./edit/edits.js";
+export { formatInstruction } from "./edit/format-instruction.js";
+export type { InstructionStyle } from "./edit/print-parts.js";
+export { type ExpandOptions, type Expansion, expandWord, type Variables } from "./expand.js";
 export { type ParsedInstruction, type ParseLimits, parseDockerfile, parseInstruction } from "./parse.js";
 export {
   type CacheSharing,

@@ -31,7 +31,8 @@ export interface ParseLimits {
 }
 
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
-const MAX_LINE_BYTES = 64 * 1024 - 1;
+/** Of an instruction without heredocs, unless `ParseLimits` says otherwise. */
+export const MAX_LINE_BYTES: number = 64 * 1024 - 1;
 const MAX_INSTRUCTIONS = 10_000;
 
 /** What `parseInstruction` found. */

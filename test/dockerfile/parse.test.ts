@@ -4,6 +4,7 @@ import type { Word } from "../../src/dockerfile/ast.js";
 import { parseDockerfile, parseInstruction } from "../../src/dockerfile/parse.js";
 import { sourceText } from "../../src/util/source-text.js";
 import { allInstructions, errorsOf, parse, sliceOf } from "../support/dockerfile.js";
+import { dockerfileText } from "./arbitrary.js";
 
 describe("parseDockerfile", () => {
   it("makes stages and global build arguments", () => {
@@ -81,43 +82,6 @@ describe("parseInstruction", () => {
     expect(diagnostics.map((diagnostic) => diagnostic.message)).toContain(message);
   });
 });
-
-/** Text of the shape of a Dockerfile, with everything that the parser treats specially. */
-const dockerfileText = fc
-  .array(
-    fc.oneof(
-      fc.constantFrom(
-        ..."FROM RUN COPY ADD ENV ARG LABEL CMD SHELL VOLUME HEALTHCHECK ONBUILD EXPOSE USER NONE AS".split(" "),
-        ..."--link --from=a --mount=type=cache,from=x --interval=1s -- # # escape=` # a <<E <<-E <<'E' E".split(" "),
-        ...[
-          " ",
-          "\n",
-          "\n",
-          "\r\n",
-          "\\\n",
-          "`\n",
-          "\\ \n",
-          "\t",
-          "#",
-          "=",
-          '"',
-          "'",
-          "\\",
-          "[",
-          "]",
-          ",",
-          "$",
-          "${",
-          "}",
-          "\u2028",
-        ],
-        ...['["a"]', "a=b", "a", "/", "1", ":", "\0", "\ufeff", "\ud800", "😀", "__proto__"],
-      ),
-      fc.string({ maxLength: 3 }),
-    ),
-    { maxLength: 40 },
-  )
-  .map((parts) => parts.join(""));
 
 describe("on any text", () => {
   it("C1: the parser throws nothing, and its spans lie inside the text", () => {
