@@ -71,7 +71,7 @@ export class FsEdit implements FileTree {
     return node;
   }
 
-  /** Gives `node` of this edit another name. */
+  /** Gives `node` of this edit, whose metadata has an `inode`, another name. */
   link(path: ByteString, node: FsNode): void {
     this.#parentOf(path).children.set(baseName(path), node);
   }
