@@ -6,11 +6,11 @@
 import { assertPrivateChannel } from "../http/address.js";
 import type { Clock } from "../http/clock.js";
 import type { Transport } from "../http/transport.js";
+import { SharedWork } from "../util/shared-work.js";
 import type { Challenge } from "./challenge.js";
 import type { CredentialStore, Credentials } from "./credentials.js";
 import type { Endpoint } from "./hosts.js";
 import { formatScopes, type Scope } from "./scope.js";
-import { SharedWork } from "./shared-work.js";
 import { basicAuthorization, fetchToken } from "./token.js";
 
 export interface AuthRequest {

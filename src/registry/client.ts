@@ -11,13 +11,13 @@ import { codeOf, isClosedBeforeTls, isTlsMismatch } from "../http/network-failur
 import { protocolFailure } from "../http/protocol-failure.js";
 import { DEFAULT_RETRY, type RetryPolicy, withRetry } from "../http/retry.js";
 import { createTransport, DEFAULT_TIMEOUTS, type Timeouts } from "../http/transport.js";
+import { SharedWork } from "../util/shared-work.js";
 import { createAuthorizer } from "./auth.js";
 import { parseChallenges } from "./challenge.js";
 import { ANONYMOUS, type CredentialStore } from "./credentials.js";
 import { statusFailure } from "./failure.js";
 import { type Endpoint, type RegistryHosts, registryHosts } from "./hosts.js";
 import type { Scope } from "./scope.js";
-import { SharedWork } from "./shared-work.js";
 
 export interface RegistryClientOptions {
   readonly hosts?: RegistryHosts;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OcibuildError } from "../../src/errors.js";
 import { DEFAULT_RETRY, parseRetryAfterMs, retryDelayMs, withRetry } from "../../src/http/retry.js";
-import { SharedWork } from "../../src/registry/shared-work.js";
+import { SharedWork } from "../../src/util/shared-work.js";
 import { FastClock } from "../support/registry.js";
 
 function failure(retryable: boolean, retryAfterMs?: number): OcibuildError {
