@@ -1,6 +1,8 @@
 /** What went wrong below HTTP: which errors may pass, and what they mean in words. */
 import { OcibuildError } from "../errors.js";
 import { redactUrl } from "./address.js";
+import { PRIVATE_ADDRESS, PRIVATE_HINT } from "./name-lookup.js";
+import { protocolFailure } from "./protocol-failure.js";
 
 const RETRYABLE: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
@@ -36,6 +38,8 @@ export function networkFailure(method: string, url: URL, cause: unknown): Ocibui
       cause,
     });
   }
+  if (code === PRIVATE_ADDRESS)
+    return protocolFailure(method, url, "a redirect led to a private address", PRIVATE_HINT);
   const hint = hintFor(code, url, cause);
   return new OcibuildError("REGISTRY_REQUEST", `${method} ${shown} got no complete answer: ${wordsFor(code, cause)}`, {
     details: { method, url: shown, retryable: RETRYABLE.has(code) && !isTlsMismatch(cause) },

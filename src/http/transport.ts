@@ -8,7 +8,9 @@ import { isOcibuildError, OcibuildError } from "../errors.js";
 import { redactUrl } from "./address.js";
 import { resolveLocation } from "./location.js";
 import type { HttpRequest, HttpResponse, Method } from "./messages.js";
+import { leadsToPrivate, NameLookup, PRIVATE_HINT } from "./name-lookup.js";
 import { networkFailure } from "./network-failure.js";
+import { isPrivateHost } from "./private-address.js";
 import { protocolFailure } from "./protocol-failure.js";
 
 export interface Timeouts {
@@ -37,6 +39,8 @@ export interface TransportOptions {
   readonly insecureHosts: ReadonlySet<string>;
   /** Replaces the system's name lookup. */
   readonly lookup?: LookupFunction;
+  /** How many redirects are followed; 5 unless given. */
+  readonly maxRedirects?: number;
 }
 
 export interface Transport {
@@ -46,18 +50,20 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-const MAX_REDIRECTS = 5;
+const DEFAULT_MAX_REDIRECTS = 5;
 /** A discarded body is read up to here to keep the connection, else the connection is closed. */
 const MAX_DISCARD_BYTES = 64 * 1024;
 
 export function createTransport(options: TransportOptions): Transport {
-  const { timeouts } = options;
-  const agents = new Map<boolean, Agent>();
+  const { timeouts, maxRedirects = DEFAULT_MAX_REDIRECTS } = options;
+  const agents = new Map<string, Agent>();
+  const names = new NameLookup(options.lookup);
 
   /** Proxies and certificates per host will be decided here. */
-  function dispatcherFor(url: URL): Dispatcher {
+  function dispatcherFor(url: URL, publicOnly: boolean): Dispatcher {
     const verifyTls = !options.insecureHosts.has(url.host);
-    let agent = agents.get(verifyTls);
+    const key = `${verifyTls} ${publicOnly}`;
+    let agent = agents.get(key);
     if (agent === undefined) {
       agent = new Agent({
         connections: options.connectionsPerOrigin,
@@ -65,15 +71,15 @@ export function createTransport(options: TransportOptions): Transport {
         connect: {
           timeout: timeouts.connectMs,
           rejectUnauthorized: verifyTls,
-          ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
+          lookup: publicOnly ? names.publicOnly : names.any,
         },
       });
-      agents.set(verifyTls, agent);
+      agents.set(key, agent);
     }
     return agent;
   }
 
-  async function exchange(request: HttpRequest, url: URL, atHome: boolean): Promise<HttpResponse> {
+  async function exchange(request: HttpRequest, url: URL, { atHome, publicOnly }: Hop): Promise<HttpResponse> {
     const { method, body, signal } = request;
     const authorization = atHome ? request.authorization : undefined;
     signal?.throwIfAborted();
@@ -85,7 +91,7 @@ export function createTransport(options: TransportOptions): Transport {
       ...(body === undefined ? {} : { "content-length": String(body.size) }),
     };
     try {
-      const reply = await dispatcherFor(url).request({
+      const reply = await dispatcherFor(url, publicOnly).request({
         origin: url.origin,
         path: url.pathname + url.search,
         method,
@@ -105,14 +111,22 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     async send(request) {
       let { url } = request;
-      let atHome = url.origin === request.home.origin;
+      let hop: Hop = { atHome: url.origin === request.home.origin, publicOnly: false };
       for (let hops = 0; ; hops++) {
-        const response = await exchange(request, url, atHome);
+        const response = await exchange(request, url, hop);
         if (!isRedirect(request.method, response.status)) return response;
         await response.discard();
-        if (hops === MAX_REDIRECTS) throw protocolFailure(request.method, url, `more than ${MAX_REDIRECTS} redirects`);
-        url = resolveLocation(request.method, url, response.header("location"));
-        atHome &&= url.origin === request.home.origin;
+        if (hops === maxRedirects) throw protocolFailure(request.method, url, `more than ${maxRedirects} redirects`);
+        const next = resolveLocation(request.method, url, response.header("location"));
+        const { publicOnly } = hop;
+        hop = {
+          atHome: hop.atHome && next.origin === request.home.origin,
+          publicOnly: publicOnly || (next.hostname !== url.hostname && !names.isPrivate(url.hostname)),
+        };
+        if (hop.publicOnly && isPrivateHost(next.hostname)) {
+          throw protocolFailure(request.method, url, leadsToPrivate(next), PRIVATE_HINT);
+        }
+        url = next;
       }
     },
     async close() {
@@ -120,6 +134,13 @@ export function createTransport(options: TransportOptions): Transport {
       agents.clear();
     },
   };
+}
+
+interface Hop {
+  /** Whether credentials may go along. */
+  readonly atHome: boolean;
+  /** A server of the public internet must not lead us into a network that it cannot see itself (threat R2). */
+  readonly publicOnly: boolean;
 }
 
 /** 303 would turn a write into a read, and old statuses are unclear about it: writes follow only 307 and 308. */
