@@ -51,6 +51,9 @@ export class CaseRunner implements AsyncDisposable {
     if (conformanceCase.requires.includes("network") && process.env["OCIBUILD_NETWORK_TESTS"] === undefined) {
       throw new MissingRequirement("it asks Docker Hub: set OCIBUILD_NETWORK_TESTS=1 to let it");
     }
+    if (process.getuid?.() !== 0 && hasUnreadableFile(conformanceCase)) {
+      throw new MissingRequirement("it has a file that only root can read");
+    }
     const folder = join(this.#folder, String(this.#count++));
     try {
       if (!conformanceCase.requires.includes("http") && !conformanceCase.requires.includes("git")) {
@@ -219,4 +222,10 @@ function turnBack(actual: Actual, values: ReadonlyMap<string, string>): Actual {
   let text = JSON.stringify(actual);
   for (const [placeholder, value] of values) text = text.replaceAll(value, placeholder);
   return JSON.parse(text);
+}
+
+function hasUnreadableFile({ context }: ConformanceCase): boolean {
+  return context.some(
+    ({ type, mode }) => type === "file" && mode !== undefined && (Number.parseInt(mode, 8) & 0o400) === 0,
+  );
 }
