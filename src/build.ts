@@ -50,7 +50,7 @@ export async function runBuild(options: BuildOptions): Promise<Built> {
 
 async function run(options: BuildOptions): Promise<Built> {
   await using surroundings = await openSurroundings(options);
-  const { cwd, root, store, registries, onEvent, startedMs, nowMs, signal } = surroundings;
+  const { cwd, root, store, registries, remote, onEvent, startedMs, nowMs, signal } = surroundings;
   const outputs = planOutputs({
     outputs: options.outputs ?? [],
     tags: options.tags ?? [],
@@ -81,7 +81,7 @@ async function run(options: BuildOptions): Promise<Built> {
     nowSeconds: Math.floor(startedMs / 1000),
   });
   const mayReuse = reusePolicy(options.noCache);
-  const work = { store, plan, source, contexts, mainTree: main.tree, sources, outputs, times, mayReuse };
+  const work = { store, plan, source, contexts, remote, mainTree: main.tree, sources, outputs, times, mayReuse };
   let isBuilt = false;
   const onBuilt = (): void => {
     isBuilt = true;
@@ -108,16 +108,8 @@ async function run(options: BuildOptions): Promise<Built> {
   };
 }
 
-/** Said before any work starts: what of the plan cannot be done here. @throws EXECUTOR_NONE, PLAN_UNSUPPORTED */
+/** Said before any work starts: what of the plan cannot be done here. @throws EXECUTOR_NONE */
 function refuseUnsupported(plan: BuildPlan, source: SourceText): void {
-  for (const step of plan.stages.flatMap((stage) => stage.steps)) {
-    if (step.kind !== "copy" || !step.sources.some(({ kind }) => kind === "git")) continue;
-    throw new OcibuildError("PLAN_UNSUPPORTED", `"${step.createdBy}": ADD from a git repository is not supported yet`, {
-      details: { feature: "ADD git" },
-      location: locate(source, step.span),
-      hint: "clone the repository into the build context and COPY it",
-    });
-  }
   const first = firstRunStep(plan);
   if (first === undefined) return;
   const location = locate(source, first.step.span);

@@ -15,6 +15,12 @@ const compression = z.discriminatedUnion("kind", [
 /** Made by `dir()`, `memory()` and `tar()`, which know their own shape. */
 const context = z.union([z.string(), z.looseObject({ kind: z.string() })]);
 const object = z.looseObject({});
+const secret = z.union([
+  z.string(),
+  z.instanceof(Uint8Array),
+  z.strictObject({ file: z.string() }),
+  z.strictObject({ env: z.string() }),
+]);
 
 const BuildOptionsSchema = z.strictObject({
   context,
@@ -23,6 +29,7 @@ const BuildOptionsSchema = z.strictObject({
   target: z.optional(z.string()),
   buildArgs: z.optional(strings),
   buildContexts: z.optional(z.record(z.string(), context)),
+  secrets: z.optional(z.record(z.string(), secret)),
   platforms: z.optional(list),
   labels: z.optional(strings),
   annotations: z.optional(strings),

@@ -7,6 +7,7 @@ import type { Compression } from "./compression/compression.js";
 import type { ContextSource } from "./context/context-source.js";
 import type { OnEvent } from "./events.js";
 import type { OutputSpec } from "./output/parse-output-spec.js";
+import type { SecretInput } from "./pipeline/secrets.js";
 
 /** A named context: `--build-context NAME=…`. */
 export type NamedContextInput =
@@ -32,6 +33,11 @@ export interface BuildOptions {
   readonly target?: string;
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly buildContexts?: Readonly<Record<string, NamedContextInput>>;
+  /**
+   * By id. `GIT_AUTH_TOKEN`, `GIT_AUTH_HEADER` (also with `.HOST`), `HTTP_AUTH_TOKEN_HOST` and `HTTP_AUTH_HEADER_HOST` are
+   * used for git and http sources.
+   */
+  readonly secrets?: Readonly<Record<string, SecretInput>>;
   /** `os/arch[/variant]`; this machine's with os `linux` unless given. Several give an image index. */
   readonly platforms?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;

@@ -15,6 +15,8 @@ import type { BuildOptions } from "./options.js";
 import { Contexts } from "./pipeline/contexts.js";
 import { ImageSources } from "./pipeline/image-sources.js";
 import { RegistryAccess } from "./pipeline/registry-access.js";
+import { RemoteSources } from "./pipeline/remote-sources.js";
+import { Secrets } from "./pipeline/secrets.js";
 import type { TargetInput } from "./plan/open-target.js";
 import { locate, type SourceText } from "./util/source-text.js";
 import { VERSION } from "./version.js";
@@ -25,6 +27,7 @@ export interface Surroundings extends AsyncDisposable {
   readonly root: string;
   readonly store: Store;
   readonly registries: RegistryAccess;
+  readonly remote: RemoteSources;
   readonly onEvent: OnEvent;
   /** Milliseconds since 1970. */
   readonly startedMs: number;
@@ -50,16 +53,23 @@ export async function openSurroundings(options: BuildOptions): Promise<Surroundi
     dockerConfigFile: join(resolve(cwd, options.dockerConfigDir ?? defaultDockerConfig()), "config.json"),
     userAgent: `ocibuild/${VERSION}`,
   });
+  const nowMs = (): number => Date.now() - startedMs;
+  const secrets = new Secrets(options.secrets ?? {}, { cwd, env: process.env });
+  const remote = new RemoteSources({ store, env: process.env, secret: secrets.read, onEvent, nowMs });
   return {
     cwd,
     root,
     store,
     registries,
+    remote,
     onEvent,
     startedMs,
-    nowMs: () => Date.now() - startedMs,
+    nowMs,
     signal,
-    [Symbol.asyncDispose]: () => registries[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await remote[Symbol.asyncDispose]();
+      await registries[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -3,8 +3,10 @@ import type { PendingFile } from "../cache/pending-file.js";
 import type { Store } from "../cache/store.js";
 import type { Compression } from "../compression/compression.js";
 import type { OnEvent } from "../events.js";
+import type { Abortable } from "../oci/blobs.js";
 import type { PlannedStage } from "../plan/build-plan.js";
 import type { FileSource } from "../plan/file-source.js";
+import type { GitSource } from "../plan/steps/copy.js";
 import type { FileTree } from "../tree/file-tree.js";
 import type { SourceText } from "../util/source-text.js";
 import type { LayerStore } from "./layer-store.js";
@@ -13,12 +15,26 @@ import type { TimePolicy } from "./times.js";
 
 /** A file that was fetched for ADD. */
 export interface FetchedFile {
-  /** On local disk; belongs to the run. */
+  /** On local disk, until the run ends. */
   readonly path: string;
   readonly sizeBytes: number;
   readonly sha256: Buffer;
-  /** From Last-Modified. */
-  readonly mtimeSeconds: number | undefined;
+  /** From Last-Modified; 0 without it, as BuildKit has it. */
+  readonly mtimeSeconds: number;
+}
+
+/** Files that ADD names by URL. */
+export interface RemoteFiles {
+  /** The sha256 of the file, without fetching what a server says is unchanged. */
+  digest(url: string, checksum: string | undefined, options: Abortable): Promise<Buffer>;
+  file(url: string, checksum: string | undefined, options: Abortable): Promise<FetchedFile>;
+}
+
+/** Repositories that ADD names. */
+export interface GitFiles {
+  /** A text that is another when the files are others, for cache keys. */
+  digest(source: GitSource, options: Abortable): Promise<string>;
+  tree(source: GitSource, options: Abortable): Promise<FileTree>;
 }
 
 export interface RunContext {
@@ -30,7 +46,8 @@ export interface RunContext {
   readonly compression: Compression | undefined;
   /** The tree of a build context. */
   readonly contextTree: (source: FileSource & { readonly kind: "context" | "named-context" }) => Promise<FileTree>;
-  readonly fetchFile: (url: string, checksum: string | undefined, signal: AbortSignal) => Promise<FetchedFile>;
+  readonly remoteFiles: RemoteFiles;
+  readonly git: GitFiles;
   /** Whether records may answer for steps of this stage. */
   readonly mayReuse: (stage: PlannedStage) => boolean;
   /** Steps under way, by what they do. */

@@ -12,6 +12,7 @@ import type { SourceText } from "../util/source-text.js";
 import type { Contexts } from "./contexts.js";
 import type { PlannedOutput } from "./exporters.js";
 import type { ImageSources } from "./image-sources.js";
+import type { RemoteSources } from "./remote-sources.js";
 import { Temporaries } from "./temporaries.js";
 import { type WrittenOutputs, writeOutputs } from "./write-outputs.js";
 
@@ -20,6 +21,7 @@ export interface ExecuteOptions {
   readonly plan: BuildPlan;
   readonly source: SourceText;
   readonly contexts: Contexts;
+  readonly remote: RemoteSources;
   /** The tree of the main context. */
   readonly mainTree: FileTree;
   readonly sources: ImageSources;
@@ -36,7 +38,8 @@ export interface ExecuteOptions {
 
 /** @throws what the steps and the outputs throw; the signal's reason. Nothing works on in the background then. */
 export async function execute(options: ExecuteOptions): Promise<WrittenOutputs> {
-  const { store, plan, source, contexts, mainTree, sources, outputs, times, mayReuse, onEvent, nowMs } = options;
+  const { store, plan, source, contexts, remote, mainTree, sources, outputs, times, mayReuse, onEvent, nowMs } =
+    options;
   const abort = new AbortController();
   const signal = AbortSignal.any([options.signal, abort.signal]);
   // Every request and every step listens for the end of the build.
@@ -51,10 +54,8 @@ export async function execute(options: ExecuteOptions): Promise<WrittenOutputs> 
     times,
     compression: outputs.find(({ readsRootfs, spec }) => !readsRootfs && spec.type !== "cacheonly")?.form.compression,
     contextTree: (from: Parameters<Contexts["tree"]>[0]) => contexts.tree(from, mainTree),
-    fetchFile: async (url: string, checksum: string | undefined, fetchSignal: AbortSignal) => {
-      const { fetchFile } = await import("./fetch-file.js");
-      return fetchFile(url, { checksum, target: temporaries.create(), signal: fetchSignal });
-    },
+    remoteFiles: remote.files,
+    git: remote.git,
     createTemporary: () => temporaries.create(),
     mayReuse,
     flights: new Map(),

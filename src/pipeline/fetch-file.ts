@@ -1,115 +1,179 @@
-/** Fetches what ADD names by URL into a temporary file, hashed while it is written. */
+/** One GET of a file: with the rights for it, decoded as Go's client does, hashed while it is written. */
 import { createHash } from "node:crypto";
-import type { PendingFile } from "../cache/pending-file.js";
+import type { FetchedFiles, FetchRecord } from "../cache/fetched-files.js";
 import { decompressAs } from "../compression/decompress.js";
-import { OcibuildError } from "../errors.js";
-import { redactUrl } from "../http/address.js";
+import { isOcibuildError, OcibuildError } from "../errors.js";
+import { assertPrivateChannel, redactUrl } from "../http/address.js";
 import { systemClock } from "../http/clock.js";
+import { proposedFileName } from "../http/content-disposition.js";
+import { parseHttpDate } from "../http/http-date.js";
 import type { HttpResponse } from "../http/messages.js";
-import { DEFAULT_RETRY, withRetry } from "../http/retry.js";
-import { createTransport, DEFAULT_TIMEOUTS } from "../http/transport.js";
-import type { FetchedFile } from "../layers/run-context.js";
-import { VERSION } from "../version.js";
+import { DEFAULT_RETRY, parseRetryAfterMs, withRetry } from "../http/retry.js";
+import type { Transport } from "../http/transport.js";
 
 export interface FetchFileOptions {
-  /** `sha256:…` or `sha512:…`; the file is refused when it has another. */
-  readonly checksum: string | undefined;
-  /** Gets the bytes. */
-  readonly target: PendingFile;
+  readonly files: FetchedFiles;
+  readonly transport: Transport;
+  readonly authorization: string | undefined;
+  /** What the last build got: the server may say that it still holds. */
+  readonly known: FetchRecord | undefined;
+  readonly onProgress: (sizeBytes: number) => void;
   readonly signal: AbortSignal;
 }
 
-/** Larger files are refused: nobody means that, and the disk is not endless. */
+export interface FetchOutcome {
+  readonly record: FetchRecord;
+  /** False when the server said that the known file is still the one. */
+  readonly isNew: boolean;
+}
+
 const RETRYABLE_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
+/** Larger files are refused: nobody means that, and the disk is not endless. */
 const LIMIT_BYTES = 64 * 1024 ** 3;
+/** A file can change twice within a second; a time that lies a minute back would show that. @spec RFC 9110 §8.8.2.2 */
+const TELLING_SECONDS = 60;
 
 /**
- * GETs `url` without credentials; redirects are followed, but never from https to http.
- * @throws CONTEXT_FETCH for a status that is not 200, BLOB_DIGEST_MISMATCH, LIMIT_EXCEEDED, REGISTRY_REQUEST when no answer comes
+ * GETs `url`; redirects are followed, but never from https to http nor into a private network.
+ * @throws CONTEXT_FETCH, LIMIT_EXCEEDED, STORE_UNUSABLE; the signal's reason
  */
-export async function fetchFile(url: string, options: FetchFileOptions): Promise<FetchedFile> {
-  const { checksum, target, signal } = options;
-  const transport = createTransport({
-    userAgent: `ocibuild/${VERSION}`,
-    timeouts: DEFAULT_TIMEOUTS,
-    connectionsPerOrigin: 1,
-    insecureHosts: new Set(),
-  });
+export async function fetchFile(url: URL, options: FetchFileOptions): Promise<FetchOutcome> {
   try {
-    const start = new URL(url);
-    const response = await withRetry(DEFAULT_RETRY, systemClock, signal, async () =>
-      accepted(await transport.send({ method: "GET", url: start, home: start, headers: {}, signal })),
-    );
-    const sha256 = createHash("sha256");
-    const wanted = checksum?.startsWith("sha512:") === true ? createHash("sha512") : undefined;
-    for await (const chunk of contentOf(response, signal)) {
-      if (target.sizeBytes + chunk.length > LIMIT_BYTES) throw tooLarge(response.url);
-      sha256.update(chunk);
-      wanted?.update(chunk);
-      target.write(chunk);
+    return await withRetry(DEFAULT_RETRY, systemClock, options.signal, () => fetchOnce(url, options));
+  } catch (error) {
+    throw asFetchFailure(error, url);
+  }
+}
+
+async function fetchOnce(url: URL, options: FetchFileOptions): Promise<FetchOutcome> {
+  const { transport, authorization, known, signal } = options;
+  if (authorization !== undefined) assertPrivateChannel(url, url.host);
+  const home = withoutUser(url);
+  const response = await transport.send({
+    method: "GET",
+    url: home,
+    home,
+    headers: { "accept-encoding": "gzip", ...conditions(known) },
+    ...(authorization === undefined ? {} : { authorization }),
+    signal,
+  });
+  if (known !== undefined && isUnchanged(response, known)) {
+    await response.discard();
+    return { record: known, isNew: false };
+  }
+  if (response.status < 200 || response.status > 299 || response.status === 206) throw await refusal(response);
+  return { record: await receive(url.href, response, options), isNew: true };
+}
+
+function conditions(known: FetchRecord | undefined): Readonly<Record<string, string>> {
+  if (known?.etag !== undefined) return { "if-none-match": known.etag };
+  if (known?.lastModified !== undefined && known.isTimeTelling === true) {
+    return { "if-modified-since": known.lastModified };
+  }
+  return {};
+}
+
+/** Servers that do not heed the condition tell by the tag all the same. */
+function isUnchanged(response: HttpResponse, known: FetchRecord): boolean {
+  const etag = response.header("etag");
+  if (response.status === 304) return etag === undefined || known.etag === undefined || isSameTag(etag, known.etag);
+  return response.status === 200 && etag !== undefined && known.etag !== undefined && isSameTag(etag, known.etag);
+}
+
+/** Weak or not makes no difference, as in BuildKit: some servers change that with the encoding. */
+function isSameTag(one: string, other: string): boolean {
+  return one.replace(/^W\//, "") === other.replace(/^W\//, "");
+}
+
+async function receive(url: string, response: HttpResponse, options: FetchFileOptions): Promise<FetchRecord> {
+  const { files, onProgress, signal } = options;
+  const file = files.create();
+  try {
+    const hash = createHash("sha256");
+    // Other encodings are the file's own affair; this one was asked for.
+    const isGzip = response.header("content-encoding")?.toLowerCase() === "gzip";
+    const limits = { limitBytes: LIMIT_BYTES, signal };
+    for await (const chunk of decompressAs(response.body, isGzip ? "gzip" : "uncompressed", limits)) {
+      hash.update(chunk);
+      file.write(chunk);
+      onProgress(file.sizeBytes);
     }
-    const digest = sha256.digest();
-    const actual = wanted === undefined ? `sha256:${digest.toString("hex")}` : `sha512:${wanted.digest("hex")}`;
-    if (checksum !== undefined && checksum !== actual) throw mismatch(response.url, checksum, actual);
-    return {
-      path: target.path,
-      sizeBytes: target.sizeBytes,
-      sha256: digest,
-      mtimeSeconds: timeOf(response.header("last-modified")),
-    };
+    const record = recordOf(response, hash.digest("hex"), file.sizeBytes);
+    files.keep(url, file, record);
+    return record;
   } finally {
-    await transport.close();
+    file.discard();
   }
 }
 
-/** The response if it brings the file. */
-async function accepted(response: HttpResponse): Promise<HttpResponse> {
-  const encoding = response.header("content-encoding") ?? "identity";
-  if (response.status === 200 && (encoding === "identity" || encoding === "gzip")) return response;
+function recordOf(response: HttpResponse, sha256: string, sizeBytes: number): FetchRecord {
+  const etag = response.header("etag");
+  const lastModified = response.header("last-modified");
+  const modified = lastModified === undefined ? undefined : parseHttpDate(lastModified);
+  const answered = parseHttpDate(response.header("date") ?? "");
+  const isTimeTelling = modified !== undefined && answered !== undefined && answered - modified >= TELLING_SECONDS;
+  const fileName = proposedFileName(response.header("content-disposition"));
+  return {
+    sha256,
+    sizeBytes,
+    ...(etag === undefined ? {} : { etag }),
+    ...(lastModified === undefined ? {} : { lastModified }),
+    ...(isTimeTelling ? { isTimeTelling } : {}),
+    ...(fileName === undefined ? {} : { fileName }),
+  };
+}
+
+async function refusal(response: HttpResponse): Promise<OcibuildError> {
   await response.discard();
+  const { status } = response;
   const url = redactUrl(response.url);
-  if (RETRYABLE_STATUS.has(response.status)) {
-    throw new OcibuildError("REGISTRY_REQUEST", `invalid response status ${response.status} for "${url}"`, {
-      details: { method: "GET", url, status: response.status, retryable: true },
+  const message = `invalid response status ${status} for "${url}"`;
+  if (RETRYABLE_STATUS.has(status)) {
+    const retryAfterMs = parseRetryAfterMs(response.header("retry-after"), response.header("date"));
+    const asked = retryAfterMs === undefined ? {} : { retryAfterMs };
+    return new OcibuildError("REGISTRY_REQUEST", message, {
+      details: { method: "GET", url, status, retryable: true, ...asked },
     });
   }
-  if (response.status === 200) {
-    throw new OcibuildError("CONTEXT_FETCH", `"${url}" came encoded as "${encoding}", which was not asked for`, {
-      details: { url, status: response.status },
-      hint: "fetch it by other means and COPY it",
-    });
-  }
-  throw new OcibuildError("CONTEXT_FETCH", `invalid response status ${response.status} for "${url}"`, {
-    details: { url, status: response.status },
-    hint: "check the URL of ADD: it must give the file itself",
+  const needsLogin = status === 401 || status === 403;
+  return new OcibuildError("CONTEXT_FETCH", message, {
+    details: { url, status },
+    hint: needsLogin
+      ? `Where it needs a token, give it with --secret id=HTTP_AUTH_TOKEN_${response.url.hostname},env=NAME.`
+      : "Check the URL: it must give the file itself.",
   });
 }
 
-/** The file itself: some servers encode whatever they are asked for. */
-function contentOf(response: HttpResponse, signal: AbortSignal): AsyncIterable<Buffer> {
-  return response.header("content-encoding") === "gzip"
-    ? decompressAs(response.body, "gzip", { signal })
-    : response.body;
-}
-
-function timeOf(lastModified: string | undefined): number | undefined {
-  const ms = lastModified === undefined ? Number.NaN : Date.parse(lastModified);
-  return Number.isNaN(ms) ? undefined : Math.floor(ms / 1000);
-}
-
-function tooLarge(url: URL): OcibuildError<"LIMIT_EXCEEDED"> {
-  return new OcibuildError("LIMIT_EXCEEDED", `"${redactUrl(url)}" is larger than ${LIMIT_BYTES} bytes`, {
-    details: { limit: "fetchBytes", value: LIMIT_BYTES },
+/** Errors of the HTTP layer are worded for registries. */
+function asFetchFailure(error: unknown, url: URL): unknown {
+  const shown = redactUrl(url);
+  if (isOcibuildError(error, "REGISTRY_INSECURE")) {
+    return new OcibuildError("CONTEXT_FETCH", error.message, {
+      details: { url: shown },
+      hint: "Use its https URL, or take the credentials out.",
+      cause: error,
+    });
+  }
+  if (isOcibuildError(error, "COMPRESSION_INVALID")) {
+    return new OcibuildError("CONTEXT_FETCH", `"${shown}" came damaged: ${error.message}`, {
+      details: { url: shown },
+      cause: error,
+    });
+  }
+  if (!isOcibuildError(error, "REGISTRY_REQUEST") && !isOcibuildError(error, "REGISTRY_PROTOCOL")) return error;
+  const status = "status" in error.details ? error.details.status : undefined;
+  const hint = error.hint?.includes("registry") === true ? undefined : error.hint;
+  return new OcibuildError("CONTEXT_FETCH", error.message, {
+    details: { url: shown, ...(status === undefined ? {} : { status }) },
+    hint: hint ?? "Check the URL, and that it can be reached from here.",
+    cause: error,
   });
 }
 
-function mismatch(url: URL, expected: string, actual: string): OcibuildError<"BLOB_DIGEST_MISMATCH"> {
-  return new OcibuildError(
-    "BLOB_DIGEST_MISMATCH",
-    `digest mismatch ${actual}: ${expected} was expected of "${redactUrl(url)}"`,
-    {
-      details: { expected, actual },
-      hint: "the file has changed, or --checksum is wrong",
-    },
-  );
+function withoutUser(url: URL): URL {
+  const copy = new URL(url);
+  copy.username = "";
+  copy.password = "";
+  copy.hash = "";
+  return copy;
 }

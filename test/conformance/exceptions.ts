@@ -9,10 +9,6 @@ export interface Exception {
   readonly reason: string;
 }
 
-const git = (...aspects: Exception["aspects"]): Exception => ({
-  aspects,
-  reason: "ADD from git repositories is not there yet",
-});
 const archives: Exception = { aspects: ["result"], reason: "there is nothing yet that decompresses the format" };
 const lineOfDirective: Exception = {
   aspects: ["line"],
@@ -21,22 +17,6 @@ const lineOfDirective: Exception = {
 const run = (...aspects: Exception["aspects"]): Exception => ({ aspects, reason: "RUN needs an executor" });
 
 export const EXCEPTIONS: ReadonlyMap<string, Exception> = new Map([
-  ["add/git-branch", git("result")],
-  ["add/git-checksum", git("result")],
-  ["add/git-checksum-mismatch", git("message")],
-  ["add/git-chown", git("result")],
-  ["add/git-commit", git("result")],
-  ["add/git-default", git("result")],
-  ["add/git-exclude", git("result")],
-  ["add/git-keep-git-dir-false", git("result")],
-  ["add/git-many-sources", git("result")],
-  ["add/git-missing-subdir", git("message")],
-  ["add/git-query-ref", git("result")],
-  ["add/git-subdir", git("result")],
-  ["add/git-subdir-default-ref", git("result")],
-  ["add/git-subdir-file", git("message")],
-  ["add/git-tag", git("result")],
-  ["add/git-unknown-ref", git("message")],
   [
     "add/http-checksum-sha512",
     {

@@ -37,7 +37,7 @@ const LEFT_OUT: Readonly<Record<string, RegExp>> = {
   // createdBy follows from the rest.
   workdir: /^(?:onbuild|createdBy)/,
   // What the files come from is in the key as the digest of what they are.
-  copy: /^(?:onbuild|createdBy|from\/stage)/,
+  copy: /^(?:onbuild|createdBy|from\/stage|sources\/\d\/(?:url|checksum|remote|ref)$)/,
   // createdBy tells of build args that are in env too; a cache mount's id says where, not what.
   run: /^(?:onbuild|createdBy|proxyEnv|mounts\/\d\/from\/stage|mounts\/1\/id$)/,
 };

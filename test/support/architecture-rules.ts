@@ -74,8 +74,10 @@ const PACKAGES: ReadonlyMap<string, PackageRule> = new Map([
       allowed: (path) =>
         path.startsWith("src/executor/") ||
         path === "src/registry/credential-helper.ts" ||
+        path === "src/context/git/run-git.ts" ||
         path === "src/pipeline/source-date.ts",
-      where: "src/executor/, src/registry/credential-helper.ts and src/pipeline/source-date.ts",
+      where:
+        "src/executor/, src/registry/credential-helper.ts, src/context/git/run-git.ts and src/pipeline/source-date.ts",
     },
   ],
   ["node:http", { allowed: inUnit("src/testing/"), where: "src/testing/" }],

@@ -1,9 +1,9 @@
 /** COPY and ADD: where files come from and where they go. */
 import { posix } from "node:path";
+import { type GitUrl, parseGitUrl } from "../../context/git/git-url.js";
 import type { AddInstruction, CopyInstruction, SourceContent, Word } from "../../dockerfile/ast.js";
 import { parseModeChange } from "../../tree/chmod.js";
 import { goQuote } from "../../util/go-format.js";
-import { type GitUrl, parseGitUrl } from "../git-url.js";
 import { resolveDestination, sourcePattern } from "../image-paths.js";
 import { lintIgnoredSource } from "../lint/lint-ignored-source.js";
 import { planProblem, type Where } from "../problem.js";

@@ -1,6 +1,8 @@
 /** COPY and ADD. */
 import type { JsonObject } from "../../util/canonical-json.js";
+import { hideCredentials } from "../../util/hide-credentials.js";
 import { type FileSource, projectFileSource } from "../file-source.js";
+import { urlFileName } from "../url-file-name.js";
 import type { StepBase } from "./step-base.js";
 
 export interface CopyStep extends StepBase<"copy"> {
@@ -73,23 +75,22 @@ function projectSource(source: CopySource): JsonObject {
     case "inline":
       return { kind: "inline", name: source.name, content: source.content };
     case "http":
-      return { kind: "http", url: source.url, checksum: source.checksum ?? null, unpack: source.unpack };
+      // A URL can hold secrets, and what comes from it enters the key as its digest.
+      return { kind: "http", name: urlFileName(source.url), unpack: source.unpack };
     case "git":
+      // The commit is the digest.
       return {
         kind: "git",
-        remote: source.remote,
-        ref: source.ref ?? null,
         subdirectory: source.subdirectory,
         keepGitDir: source.keepGitDir,
         submodules: source.submodules,
-        checksum: source.checksum ?? null,
       };
     default:
       return source satisfies never;
   }
 }
 
-/** The history line: sources and destination as expanded. */
+/** The history line: sources and destination as expanded, without the credentials of URLs (threat C12). */
 export function copyHistory(
   step: Pick<CopyStep, "instruction" | "parents" | "chown" | "chmod">,
   words: readonly string[],
@@ -99,5 +100,5 @@ export function copyHistory(
     ...(step.chown === undefined ? [] : [`--chown=${step.chown}`]),
     ...(step.chmod === undefined ? [] : [`--chmod=${step.chmod}`]),
   ];
-  return [step.instruction, ...flags, ...words].join(" ");
+  return [step.instruction, ...flags, ...words.map(hideCredentials)].join(" ");
 }

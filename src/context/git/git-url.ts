@@ -5,8 +5,8 @@
  */
 
 import { posix } from "node:path";
-import { parseBool } from "../dockerfile/parse-bool.js";
-import { goQuote } from "../util/go-format.js";
+import { parseBool } from "../../dockerfile/parse-bool.js";
+import { goQuote } from "../../util/go-format.js";
 
 export interface GitUrl {
   /** Without query and fragment. */

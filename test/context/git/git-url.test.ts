@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseGitUrl } from "../../src/plan/git-url.js";
+import { parseGitUrl } from "../../../src/context/git/git-url.js";
 
 describe("parseGitUrl", () => {
   it.each([
