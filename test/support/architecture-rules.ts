@@ -31,9 +31,10 @@ export const RANKS: ReadonlyMap<string, number> = new Map([
   ["src/prepare.ts", 10],
   ["src/build.ts", 11],
   ["src/call.ts", 11],
-  ["src/index.ts", 12],
-  ["src/testing/", 13],
-  ["src/cli/", 13],
+  ["src/image-definition.ts", 12],
+  ["src/index.ts", 13],
+  ["src/testing/", 14],
+  ["src/cli/", 14],
 ]);
 
 /** The folder or file of the rank table that `path` belongs to. */
