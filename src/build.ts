@@ -73,11 +73,15 @@ async function run(options: BuildOptions): Promise<Built> {
   });
   refuseUnsupported(plan, source);
 
+  const reproducible = options.reproducible ?? false;
+  const commit = reproducible ? main.git : undefined;
   const times = timePolicy({
-    reproducible: options.reproducible ?? false,
+    reproducible,
     epochSeconds: options.sourceDateEpoch ?? epochArgument(options.buildArgs?.["SOURCE_DATE_EPOCH"]),
     clampFiles: outputs.some(({ spec }) => "image" in spec && spec.image.rewriteTimestamp === true),
     contextRoot: main.root,
+    contextSeconds: commit && (await remote.gitTime(commit, "user", { signal })),
+    searchPath: process.env["PATH"] ?? "",
     nowSeconds: Math.floor(startedMs / 1000),
   });
   const mayReuse = reusePolicy(options.noCache);

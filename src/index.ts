@@ -4,7 +4,7 @@ import type { BuildOptions } from "./options.js";
 
 export type { Built } from "./build.js";
 export type { Compression } from "./compression/compression.js";
-export { type ContextSource, dir, type FileSelection, memory, tar } from "./context/context-source.js";
+export { type ContextSource, dir, type FileSelection, git, http, memory, tar } from "./context/context-source.js";
 export type { MemoryFiles } from "./context/memory-tree.js";
 export {
   type Diagnostic,
@@ -42,6 +42,7 @@ export {
   rootfsTar,
 } from "./output/specs.js";
 export type { ImageFile } from "./pipeline/image-files.js";
+export type { SecretInput } from "./pipeline/secrets.js";
 export { VERSION } from "./version.js";
 
 /**

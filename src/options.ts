@@ -14,17 +14,17 @@ export type NamedContextInput =
   /** A folder, an archive, files in memory. */
   | ContextSource
   /**
-   * `docker-image://REF`, a folder's path, or an image in a file: `oci-layout://DIR`, `oci-archive://FILE`,
-   * `docker-archive://FILE`, each with `[:TAG][@DIGEST]`.
+   * `docker-image://REF`, a folder's path, the URL of a repository or of a file, or an image in a file:
+   * `oci-layout://DIR`, `oci-archive://FILE`, `docker-archive://FILE`, each with `[:TAG][@DIGEST]`.
    */
   | string;
 
 export interface BuildOptions {
-  /** A folder's path, or one of `dir()`, `memory()`, `tar()`. */
+  /** A folder's path, the URL of a repository, archive or Dockerfile, or one of `dir()`, `memory()`, `tar()`, `git()`… */
   readonly context: string | ContextSource;
   /**
-   * Path of the Dockerfile, or `-` for standard input; `Dockerfile` in the context unless given. For a folder relative to
-   * `cwd`, for other contexts a path in the context.
+   * Path or URL of the Dockerfile, or `-` for standard input; `Dockerfile` in the context unless given. For a folder
+   * relative to `cwd`, for other contexts a path in the context.
    */
   readonly file?: string;
   /** The Dockerfile's text itself, instead of `file`. */

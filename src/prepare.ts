@@ -5,9 +5,11 @@
 import { setMaxListeners } from "node:events";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import type { Readable } from "node:stream";
 import { openStore, type Store } from "./cache/store.js";
 import type { OpenedContext } from "./context/open-context.js";
 import { parseDockerfile } from "./dockerfile/parse.js";
+import { parseBool } from "./dockerfile/parse-bool.js";
 import type { Diagnostic } from "./errors.js";
 import type { OnEvent } from "./events.js";
 import { hostPlatform } from "./oci/platform.js";
@@ -84,11 +86,13 @@ export interface Front extends AsyncDisposable {
 
 /** Opens the build context and reads the Dockerfile. @throws CONTEXT_…, DOCKERFILE_…, OPTIONS_INVALID */
 export async function openFront(surroundings: Surroundings, options: BuildOptions): Promise<Front> {
-  const { store, cwd, startedMs, signal, registries, onEvent, nowMs } = surroundings;
-  const contexts = new Contexts({ store, cwd, stdin: () => options.stdin ?? process.stdin, startedMs, signal });
+  const { store, cwd, startedMs, signal, registries, remote, onEvent, nowMs } = surroundings;
+  const stdin = (): Readable => options.stdin ?? process.stdin;
+  const contexts = new Contexts({ store, cwd, stdin, startedMs, remote, signal });
   try {
     const { context, file, dockerfile } = options;
-    const main = await contexts.openMain({ context, file, dockerfile });
+    const keepGitDir = parseBool(options.buildArgs?.["BUILDKIT_CONTEXT_KEEP_GIT_DIR"] ?? "") ?? false;
+    const main = await contexts.openMain({ context, file, dockerfile, keepGitDir });
     const ast = parseDockerfile({ name: main.dockerfile.name, text: main.dockerfile.text });
     const { client, hosts } = registries;
     const sources = new ImageSources({ store, client, hosts, pull: options.pull ?? false, onEvent, nowMs });

@@ -1,6 +1,7 @@
 /** Build contexts as values: where the files of a build come from. Nothing is read until a build opens them. */
 import type { Readable } from "node:stream";
 import { OcibuildError } from "../errors.js";
+import { parseGitContext } from "./git/git-url.js";
 import type { MemoryFiles } from "./memory-tree.js";
 
 /** Which files belong to the context, in the glob language of JavaScript tools. */
@@ -23,6 +24,10 @@ export type ContextSource =
   | ({ readonly kind: "tar"; readonly file: string } & Selectable)
   | ({ readonly kind: "tar-stream"; readonly stream: Readable } & Selectable)
   | ({ readonly kind: "memory"; readonly files: MemoryFiles } & Selectable)
+  /** A repository as `parseGitContext` reads it; may hold credentials. */
+  | ({ readonly kind: "git"; readonly url: string } & Selectable)
+  /** An archive, or a Dockerfile. */
+  | ({ readonly kind: "http"; readonly url: string } & Selectable)
   | { readonly kind: "stdin" }
   | { readonly kind: "empty" };
 
@@ -42,19 +47,32 @@ export function tar(archive: string | Readable, selection?: FileSelection): Cont
   return { kind: "tar-stream", stream: archive, selection };
 }
 
-const REMOTE = /^(?:https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/;
+/**
+ * A git repository as a build context: `https://host/repo.git#ref:folder`, with `?ref=…&subdir=…&submodules=…` too, or
+ * `user@host:path`. No `.dockerignore` is read in it.
+ */
+export function git(url: string, selection?: FileSelection): ContextSource {
+  return { kind: "git", url, selection };
+}
+
+/** What a web server gives as a build context: an archive, or a Dockerfile that needs no other file. */
+export function http(url: string, selection?: FileSelection): ContextSource {
+  return { kind: "http", url, selection };
+}
 
 /**
  * What `PATH | URL | -` on a command line means.
- * @throws OPTIONS_UNSUPPORTED for URLs
+ * @throws OPTIONS_INVALID for the URL of a repository with a wrong query
  */
 export function parseContextSource(text: string): ContextSource {
   if (text === "-") return { kind: "stdin" };
-  if (REMOTE.test(text)) {
-    throw new OcibuildError("OPTIONS_UNSUPPORTED", "remote build contexts (http and git) are not supported yet", {
+  const repository = parseGitContext(text);
+  if (repository !== undefined && "problem" in repository) {
+    throw new OcibuildError("OPTIONS_INVALID", `build context: ${repository.problem}`, {
       details: { option: "context" },
-      hint: "Fetch it first, then pass the folder or the tar archive.",
     });
   }
+  if (repository !== undefined) return git(text);
+  if (/^https?:\/\//i.test(text) && URL.canParse(text)) return http(text);
   return dir(text);
 }

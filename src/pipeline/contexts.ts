@@ -6,11 +6,13 @@ import { contextId } from "../cache/key.js";
 import type { Store } from "../cache/store.js";
 import { type ContextSource, dir, parseContextSource } from "../context/context-source.js";
 import { type OpenedContext, openContext } from "../context/open-context.js";
+import type { OpenContextOptions } from "../context/open-context-options.js";
 import { openStatCache, type StatCache } from "../context/stat-cache.js";
 import type { FileSource } from "../plan/file-source.js";
 import type { NamedContext } from "../plan/named-contexts.js";
 import type { FileTree } from "../tree/file-tree.js";
 import { localImageScheme } from "./local-images.js";
+import type { RemoteSources } from "./remote-sources.js";
 
 export interface ContextsOptions {
   readonly store: Store;
@@ -19,6 +21,7 @@ export interface ContextsOptions {
   readonly stdin: () => Readable;
   /** When the build began, milliseconds since 1970. */
   readonly startedMs: number;
+  readonly remote: RemoteSources;
   readonly signal: AbortSignal;
 }
 
@@ -26,6 +29,8 @@ export interface MainContextOptions {
   readonly context: string | ContextSource;
   readonly file: string | undefined;
   readonly dockerfile: string | undefined;
+  /** Whether a git context keeps its `.git` folder, whatever its URL says. */
+  readonly keepGitDir: boolean;
 }
 
 export class Contexts implements AsyncDisposable {
@@ -42,7 +47,8 @@ export class Contexts implements AsyncDisposable {
   /** Opens the context that COPY without `--from` reads. @throws CONTEXT_…, DOCKERFILE_… */
   async openMain(main: MainContextOptions): Promise<OpenedContext> {
     const source = typeof main.context === "string" ? parseContextSource(main.context) : main.context;
-    return this.#open(source, { file: main.file, dockerfile: main.dockerfile });
+    const { file, dockerfile, keepGitDir } = main;
+    return this.#open(source, { file, dockerfile, keepGitDir });
   }
 
   /** Makes a named context known and tells the plan what it is; files are opened when a step reads them. */
@@ -67,7 +73,7 @@ export class Contexts implements AsyncDisposable {
     if (tree === undefined) {
       const named = this.#named.get(source.name) ?? dir(source.name);
       // A named context has no Dockerfile; an empty one keeps it from being looked for.
-      tree = this.#open(named, { file: undefined, dockerfile: "" }).then((opened) => opened.tree);
+      tree = this.#open(named, { dockerfile: "", isNamed: true }).then((opened) => opened.tree);
       this.#trees.set(source.name, tree);
     }
     return tree;
@@ -87,18 +93,23 @@ export class Contexts implements AsyncDisposable {
 
   async #open(
     source: ContextSource,
-    dockerfile: { readonly file: string | undefined; readonly dockerfile: string | undefined },
+    how: Pick<OpenContextOptions, "file" | "dockerfile" | "keepGitDir" | "isNamed">,
   ): Promise<OpenedContext> {
-    const { store, cwd, stdin, signal } = this.#options;
+    const { store, cwd, stdin, remote, signal } = this.#options;
     const opened = await openContext(source, {
-      ...dockerfile,
+      ...how,
       cwd,
-      ...(source.kind === "stdin" || dockerfile.file === "-" ? { stdin: stdin() } : {}),
+      ...(source.kind === "stdin" || how.file === "-" ? { stdin: stdin() } : {}),
+      remote: {
+        fetch: (url) => remote.fetch(url, undefined, { signal }),
+        gitTree: (target) => remote.gitTree(target, "user", { signal }),
+      },
       signal,
       tempDir: store.tempDir(),
       statCache: source.kind === "dir" ? this.#statCache(resolve(cwd, source.path)) : undefined,
     });
     this.#opened.push(opened);
+    if (opened.root !== undefined) remote.addContextFolder(opened.root);
     return opened;
   }
 

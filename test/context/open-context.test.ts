@@ -4,12 +4,8 @@ import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type ContextSource, dir, memory, parseContextSource, tar } from "../../src/context/context-source.js";
-import {
-  type OpenContextOptions,
-  type OpenedContext,
-  openContext,
-  openNamedFolder,
-} from "../../src/context/open-context.js";
+import { type OpenedContext, openContext, openNamedFolder } from "../../src/context/open-context.js";
+import type { OpenContextOptions } from "../../src/context/open-context-options.js";
 import { type ErrorCode, isOcibuildError } from "../../src/errors.js";
 import { tarBytes } from "../support/tar-bytes.js";
 import { tempFolder } from "../support/temp-folder.js";
@@ -280,12 +276,18 @@ describe("standard input", () => {
   });
 });
 
-test("what a command line names is a folder, standard input, or refused by name", () => {
+test("what a command line names is a folder, standard input, a repository or a file of a web server", () => {
   expect(parseContextSource("-")).toEqual({ kind: "stdin" });
-  expect(parseContextSource("./x")).toMatchObject({ kind: "dir", path: "./x" });
-  for (const url of ["https://x/y.git", "http://x", "git@github.com:a/b", "git://x", "github.com/a/b", "ssh://x"]) {
-    expect(() => parseContextSource(url)).toThrow(expect.toSatisfy(fails("OPTIONS_UNSUPPORTED")));
+  for (const path of ["./x", "x.git", "file:///x.git", "ext::sh", "./git@h:x"]) {
+    expect(parseContextSource(path)).toMatchObject({ kind: "dir", path });
   }
+  for (const url of ["https://x/y.git", "git@github.com:a/b", "git://x", "github.com/a/b", "ssh://x/y#a:b"]) {
+    expect(parseContextSource(url)).toMatchObject({ kind: "git", url });
+  }
+  for (const url of ["http://x", "https://x/y.tar.gz", "https://x/y.git/z"]) {
+    expect(parseContextSource(url)).toMatchObject({ kind: "http", url });
+  }
+  expect(() => parseContextSource("https://x/y.git?nope=1")).toThrow(expect.toSatisfy(fails("OPTIONS_INVALID")));
 });
 
 test("a named folder has an ignore file of its own", () => {

@@ -1,5 +1,4 @@
 /** With which rights a repository is read: tokens and headers from secrets, ssh for what the user named himself. */
-import { devNull } from "node:os";
 import { OcibuildError } from "../../errors.js";
 import type { GitRemote } from "./git-remote.js";
 
@@ -90,10 +89,13 @@ function assertPrivate(remote: GitRemote): void {
   });
 }
 
+/** As git's shell reads it, on Windows too. */
+const NO_FILE = "/dev/null";
+
 /** Words for git's shell; none of them comes from outside. */
 function sshCommand(withUserKeys: boolean): string {
-  const options = ["-F", devNull, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=15"];
+  const options = ["-F", NO_FILE, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=15"];
   // A Dockerfile may be a stranger's: it cannot use the keys of who builds it.
-  const keys = withUserKeys ? [] : ["-o", "IdentityAgent=none", "-o", "IdentitiesOnly=yes", "-i", devNull];
+  const keys = withUserKeys ? [] : ["-o", "IdentityAgent=none", "-o", "IdentitiesOnly=yes", "-i", NO_FILE];
   return ["ssh", ...options, ...keys].join(" ");
 }

@@ -48,6 +48,17 @@ export function parseGitUrl(text: string): GitUrl | { readonly problem: string }
   return { remote: body, ...settings, ref: settings.ref === "" ? undefined : settings.ref };
 }
 
+/** The same for a build context, where `github.com/owner/name` is a repository too unless it is a folder. */
+export function parseGitContext(text: string): ReturnType<typeof parseGitUrl> {
+  if (!text.startsWith("github.com/")) return parseGitUrl(text);
+  // The ending tells a repository from a file; here nothing else can be meant.
+  const end = text.search(/[?#]/);
+  const [path, rest] = end === -1 ? [text, ""] : [text.slice(0, end), text.slice(end)];
+  if (path.endsWith(".git")) return parseGitUrl(`https://${text}`);
+  const parsed = parseGitUrl(`https://${path}.git${rest}`);
+  return parsed === undefined || "problem" in parsed ? parsed : { ...parsed, remote: `https://${path}` };
+}
+
 interface Settings {
   ref: string;
   subdirectory: string;

@@ -3,7 +3,6 @@
  * ones, and nothing left when it is cancelled (threats C12, P2).
  */
 import { spawn } from "node:child_process";
-import { devNull } from "node:os";
 import { dirname } from "node:path";
 import { OcibuildError } from "../../errors.js";
 
@@ -39,23 +38,26 @@ export interface GitOutput {
   readonly stderr: string;
 }
 
+/** Git knows both names on Windows, shells there only the first. */
+const NO_FILE = process.platform === "win32" ? "NUL" : "/dev/null";
 const MAX_STDOUT_BYTES = 64 * 1024 * 1024;
 const MAX_STDERR_BYTES = 16 * 1024;
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** How long git may tidy up after SIGTERM. */
 const GRACE_MS = 2_000;
 
-/** Variables of the surroundings that git may see: proxies and certificate authorities. */
+/** Variables of the surroundings that git may see: proxies, certificate authorities, the agent for who may use it. */
 const PASSED_ON: readonly string[] = [
   ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"],
   ...["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  "SSH_AUTH_SOCK",
   // Windows programs do not start without them.
   ...["SystemRoot", "SYSTEMROOT", "TEMP", "TMP"],
 ];
 
 /** Settings that hold for every run; they win over those of a repository. */
 const SETTINGS: readonly string[] = [
-  `core.hooksPath=${devNull}`,
+  `core.hooksPath=${NO_FILE}`,
   "core.fsmonitor=false",
   "core.askPass=",
   "credential.helper=",
@@ -82,10 +84,10 @@ export function gitEnvironment(
 ): Record<string, string> {
   const environment: Record<string, string> = {
     PATH: searchPath,
-    HOME: devNull,
+    HOME: NO_FILE,
     LC_ALL: "C",
     GIT_CONFIG_NOSYSTEM: "1",
-    GIT_CONFIG_GLOBAL: devNull,
+    GIT_CONFIG_GLOBAL: NO_FILE,
     GIT_ATTR_NOSYSTEM: "1",
     GIT_TERMINAL_PROMPT: "0",
     GCM_INTERACTIVE: "never",
