@@ -11,8 +11,8 @@ import { isOcibuildError } from "../errors.js";
 import type { Abortable, BlobReader, BlobWriter } from "../oci/blobs.js";
 import { type Digest, hexOf } from "../oci/digest.js";
 import type { Descriptor } from "../oci/types.js";
+import { ownedName } from "../util/process-owner.js";
 import { PendingFile, syncFolder } from "./pending-file.js";
-import { ownedName } from "./process-owner.js";
 import type { StoreFolders } from "./store-folders.js";
 import { readVerified, wrongDigest, wrongSize } from "./verified-file.js";
 

@@ -11,8 +11,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { OcibuildError } from "../errors.js";
 import type { Abortable } from "../oci/blobs.js";
+import { ownedName, ownerPid, ownerState } from "../util/process-owner.js";
 import { fileSystemNow, inFolder } from "./pending-file.js";
-import { ownedName, ownerPid, ownerState } from "./process-owner.js";
 import { storeError } from "./store-error.js";
 
 /** The lock is held for milliseconds, so an owner that cannot be asked (another machine or container) is taken for gone. */

@@ -10,6 +10,7 @@ import { isOcibuildError } from "../errors.js";
 import type { Abortable } from "../oci/blobs.js";
 import type { Descriptor } from "../oci/types.js";
 import { canonicalJson, type JsonValue } from "../util/canonical-json.js";
+import { ownedName } from "../util/process-owner.js";
 import type { BlobDirectory } from "./blob-directory.js";
 import type { FolderLock } from "./folder-lock.js";
 import {
@@ -23,7 +24,6 @@ import {
   withReference,
 } from "./index-document.js";
 import { PendingFile } from "./pending-file.js";
-import { ownedName } from "./process-owner.js";
 import { readSmallFile } from "./sealed-file.js";
 import { storeError } from "./store-error.js";
 import type { StoreFolders } from "./store-folders.js";

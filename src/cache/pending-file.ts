@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { ownedName, ownerState } from "./process-owner.js";
+import { ownedName, ownerState } from "../util/process-owner.js";
 import { storeError, systemCode } from "./store-error.js";
 
 const dataSync = promisify(fdatasync);

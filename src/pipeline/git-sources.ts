@@ -2,7 +2,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { GitRepositories } from "../cache/git-repositories.js";
-import { ownedName } from "../cache/process-owner.js";
 import type { Store } from "../cache/store.js";
 import { GitCheckouts, type GitTarget, type NamedBy } from "../context/git/git-checkouts.js";
 import { parseRemote } from "../context/git/git-remote.js";
@@ -13,6 +12,7 @@ import type { OnEvent, TaskInfo } from "../events.js";
 import type { Abortable } from "../oci/blobs.js";
 import type { FileTree } from "../tree/file-tree.js";
 import { findProgram } from "../util/find-program.js";
+import { ownedName } from "../util/process-owner.js";
 import { untilAborted } from "../util/shared-work.js";
 
 export interface GitSourcesOptions {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFile
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PendingFile, removeLeftovers } from "../../src/cache/pending-file.js";
-import { ownedName, ownerPid, ownerState } from "../../src/cache/process-owner.js";
+import { ownedName, ownerPid, ownerState } from "../../src/util/process-owner.js";
 import { bundleScript, runScript } from "../support/child.js";
 import { tempFolder } from "../support/temp-folder.js";
 

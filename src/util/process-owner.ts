@@ -5,7 +5,6 @@
  */
 import { randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
-import { systemCode } from "./store-error.js";
 
 /** `unknown`: the owner lives where we cannot look (another pid namespace, machine or boot). */
 export type OwnerState = "alive" | "dead" | "unknown";
@@ -76,7 +75,7 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return systemCode(error) !== "ESRCH";
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
 
