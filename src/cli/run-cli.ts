@@ -4,17 +4,23 @@
  */
 import { VERSION } from "../version.js";
 import type { RunBuild } from "./build-command.js";
+import type { Calls } from "./call/call-command.js";
 import { splitCommand } from "./commands.js";
 import { EXIT_DONE, exitCodeOf } from "./exit-codes.js";
 import type { Io } from "./io.js";
 import { errorStyle, formatError } from "./print-error.js";
 
 const loadRunBuild = async (): Promise<RunBuild> => (await import("../build.js")).runBuild;
+const importCalls = (): Promise<Calls> => import("../call.js");
 
-/** Never throws. `load` gives the function that builds; tests put their own in its place. */
-export async function runCli(io: Io, load: () => Promise<RunBuild> = loadRunBuild): Promise<number> {
+/** Never throws. `load` and `loadCalls` give the functions that do the work; tests put their own in their place. */
+export async function runCli(
+  io: Io,
+  load: () => Promise<RunBuild> = loadRunBuild,
+  loadCalls: () => Promise<Calls> = importCalls,
+): Promise<number> {
   try {
-    return await runCommand(io, load);
+    return await runCommand(io, load, loadCalls);
   } catch (error) {
     io.stderr.write(formatError(error, errorStyle(io)));
     const code = exitCodeOf(error);
@@ -23,7 +29,7 @@ export async function runCli(io: Io, load: () => Promise<RunBuild> = loadRunBuil
   }
 }
 
-async function runCommand(io: Io, load: () => Promise<RunBuild>): Promise<number> {
+async function runCommand(io: Io, load: () => Promise<RunBuild>, loadCalls: () => Promise<Calls>): Promise<number> {
   const { command, args } = splitCommand(io.argv);
   if (command === "help") return showHelp(io);
   if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) return showVersion(io);
@@ -31,6 +37,12 @@ async function runCommand(io: Io, load: () => Promise<RunBuild>): Promise<number
   const parsed = parseArguments(args);
   if (parsed.request.help) return showHelp(io);
   if (parsed.request.version) return showVersion(io);
+  const { parseCall } = await import("./call/parse-call.js");
+  const call = parseCall(parsed.request.call);
+  if (call !== undefined) {
+    const { callCommand } = await import("./call/call-command.js");
+    return callCommand(io, parsed, call, loadCalls);
+  }
   const { buildCommand } = await import("./build-command.js");
   return buildCommand(io, parsed, load);
 }

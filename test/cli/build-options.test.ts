@@ -48,7 +48,7 @@ const SAMPLES: ReadonlyMap<string, string> = new Map([
   ["insecure-registry", "r.example"],
 ]);
 /** Honoured by the command line itself, see run-cli.test.ts. */
-const OWN = ["iidfile", "metadata-file", "progress", "quiet", "help", "version"];
+const OWN = ["check", "call", "iidfile", "metadata-file", "progress", "quiet", "help", "version"];
 
 test.each(HONOURED_OPTIONS.filter(({ name }) => !OWN.includes(name)).map((option) => [option.name, option] as const))(
   "--%s reaches the build",

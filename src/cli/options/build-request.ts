@@ -6,6 +6,8 @@ export interface BuildRequest {
   iidFile?: string;
   metadataFile?: string;
   root?: string;
+  /** `check`, `outline`, `targets`, with `format=…`; `build` for a build. */
+  call?: string;
   progress?: string;
   compression?: string;
   compressionLevel?: string;

@@ -59,6 +59,27 @@ export const HONOURED_OPTIONS: readonly (ValueOption | SwitchOption)[] = [
     apply: (request, value) => request.tags.push(value),
   },
   {
+    kind: "switch",
+    name: "check",
+    group: "Instead of building",
+    help: "Check the Dockerfile: the same as --call check",
+    apply: (request, on) => {
+      if (on) request.call = "check";
+    },
+  },
+  {
+    kind: "value",
+    name: "call",
+    placeholder: "method",
+    group: "Instead of building",
+    help:
+      "check: what the build checks find (exit code 1 when they do); outline: what a build can be told; " +
+      "targets: what can be built; each with [,format=json][,ignorestatus=true]",
+    apply: (request, value) => {
+      request.call = value;
+    },
+  },
+  {
     kind: "value",
     name: "label",
     placeholder: "key=value",

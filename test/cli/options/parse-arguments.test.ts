@@ -78,7 +78,6 @@ describe("options that are refused", () => {
     ["--provenance", "false"],
     ["--sbom=false"],
     ["--attest", "type=provenance,disabled=true"],
-    ["--call", "build"],
     ["--load=false"],
     ["--check=false"],
     ["--rm"],
