@@ -16,6 +16,7 @@ const bundle = await rolldown({
     cli: "src/cli/main.ts",
     index: "src/index.ts",
     dockerfile: "src/dockerfile/index.ts",
+    executor: "src/executor/index.ts",
     registry: "src/registry/index.ts",
     testing: "src/testing/index.ts",
   },

@@ -9,14 +9,15 @@ import type { BuildOptions } from "./options.js";
 import type { ExportResult } from "./output/exporter.js";
 import { reusePolicy } from "./pipeline/cache-policy.js";
 import { execute } from "./pipeline/execute.js";
+import { refuseUnallowed, selectExecutor } from "./pipeline/executors.js";
 import { planOutputs } from "./pipeline/exporters.js";
 import { healing } from "./pipeline/healing.js";
 import { type ImageFile, imageFiles, readImageFile } from "./pipeline/image-files.js";
+import { allowed, executionSettings } from "./pipeline/run-options.js";
 import { timePolicy } from "./pipeline/source-date.js";
-import { type BuildPlan, firstRunStep } from "./plan/build-plan.js";
+import { firstRunStep } from "./plan/build-plan.js";
 import { planBuild } from "./plan/plan-build.js";
 import { openFront, openSurroundings, warningEvent } from "./prepare.js";
-import { locate, type SourceText } from "./util/source-text.js";
 
 /** A finished build. */
 export interface Built {
@@ -71,7 +72,14 @@ async function run(options: BuildOptions): Promise<Built> {
     labels: new Map(Object.entries(options.labels ?? {})),
     onWarning: (warning) => onEvent(warningEvent(source, warning)),
   });
-  refuseUnsupported(plan, source);
+  refuseUnallowed(plan, source, allowed(options), options.network);
+  const settings = executionSettings(options);
+  const { env } = process;
+  await using selected =
+    firstRunStep(plan) === undefined
+      ? undefined
+      : await selectExecutor(plan, source, options, { root, env, onEvent, signal });
+  const execution = selected && { ...settings, executor: selected.executor, secret: surroundings.secrets.read };
 
   const reproducible = options.reproducible ?? false;
   const commit = reproducible ? main.git : undefined;
@@ -85,7 +93,19 @@ async function run(options: BuildOptions): Promise<Built> {
     nowSeconds: Math.floor(startedMs / 1000),
   });
   const mayReuse = reusePolicy(options.noCache);
-  const work = { store, plan, source, contexts, remote, mainTree: main.tree, sources, outputs, times, mayReuse };
+  const work = {
+    store,
+    plan,
+    source,
+    contexts,
+    remote,
+    mainTree: main.tree,
+    sources,
+    outputs,
+    times,
+    mayReuse,
+    execution,
+  };
   let isBuilt = false;
   const onBuilt = (): void => {
     isBuilt = true;
@@ -110,18 +130,6 @@ async function run(options: BuildOptions): Promise<Built> {
     files: (image = images[0]!) => imageFiles(root, sources, image),
     readFile: (path, image = images[0]!) => readImageFile(root, sources, image, path),
   };
-}
-
-/** Said before any work starts: what of the plan cannot be done here. @throws EXECUTOR_NONE */
-function refuseUnsupported(plan: BuildPlan, source: SourceText): void {
-  const first = firstRunStep(plan);
-  if (first === undefined) return;
-  const location = locate(source, first.step.span);
-  throw new OcibuildError("EXECUTOR_NONE", `"${first.step.createdBy}" cannot be run: this version has no executor`, {
-    details: { line: location.line },
-    location,
-    hint: "build what RUN makes outside of the image and COPY it in, or start from an image that has it",
-  });
 }
 
 /** @throws OPTIONS_INVALID */

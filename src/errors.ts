@@ -114,7 +114,8 @@ export interface ErrorDetails {
   EXECUTOR_NONE: { readonly line: number };
   EXECUTOR_UNSUPPORTED: { readonly executor: string; readonly feature: string };
   EXECUTOR_FAILED: { readonly executor: string };
-  RUN_FAILED: { readonly exitCode: number; readonly signal?: string };
+  /** `output` is the end of what the command printed. */
+  RUN_FAILED: { readonly exitCode: number; readonly signal?: string; readonly output: string };
   OPTIONS_INVALID: { readonly option: string };
   OPTIONS_UNKNOWN_KEY: { readonly option: string; readonly nearest?: string };
   OPTIONS_UNSUPPORTED: { readonly option: string };

@@ -42,6 +42,7 @@ export {
   rootfsTar,
 } from "./output/specs.js";
 export type { ImageFile } from "./pipeline/image-files.js";
+export type { RunOptions } from "./pipeline/run-options.js";
 export type { SecretInput } from "./pipeline/secrets.js";
 export { VERSION } from "./version.js";
 

@@ -7,6 +7,7 @@ import type { Compression } from "./compression/compression.js";
 import type { ContextSource } from "./context/context-source.js";
 import type { OnEvent } from "./events.js";
 import type { OutputSpec } from "./output/parse-output-spec.js";
+import type { RunOptions } from "./pipeline/run-options.js";
 import type { SecretInput } from "./pipeline/secrets.js";
 
 /** A named context: `--build-context NAME=…`. */
@@ -19,7 +20,7 @@ export type NamedContextInput =
    */
   | string;
 
-export interface BuildOptions {
+export interface BuildOptions extends RunOptions {
   /** A folder's path, the URL of a repository, archive or Dockerfile, or one of `dir()`, `memory()`, `tar()`, `git()`… */
   readonly context: string | ContextSource;
   /**
@@ -34,7 +35,7 @@ export interface BuildOptions {
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly buildContexts?: Readonly<Record<string, NamedContextInput>>;
   /**
-   * By id. `GIT_AUTH_TOKEN`, `GIT_AUTH_HEADER` (also with `.HOST`), `HTTP_AUTH_TOKEN_HOST` and `HTTP_AUTH_HEADER_HOST` are
+   * By id, for `RUN --mount=type=secret`. `GIT_AUTH_TOKEN`, `GIT_AUTH_HEADER` (also with `.HOST`), `HTTP_AUTH_TOKEN_HOST` and `HTTP_AUTH_HEADER_HOST` are
    * used for git and http sources.
    */
   readonly secrets?: Readonly<Record<string, SecretInput>>;

@@ -30,6 +30,7 @@ export interface Surroundings extends AsyncDisposable {
   readonly store: Store;
   readonly registries: RegistryAccess;
   readonly remote: RemoteSources;
+  readonly secrets: Secrets;
   readonly onEvent: OnEvent;
   /** Milliseconds since 1970. */
   readonly startedMs: number;
@@ -64,6 +65,7 @@ export async function openSurroundings(options: BuildOptions): Promise<Surroundi
     store,
     registries,
     remote,
+    secrets,
     onEvent,
     startedMs,
     nowMs,

@@ -24,6 +24,12 @@ export type OpenEntry = (entry: IndexedEntry) => FileContent;
  */
 export function applyLayer(base: FsTree, entries: readonly IndexedEntry[], openEntry: OpenEntry): FsTree {
   const edit = new FsEdit(base);
+  applyEntries(edit, entries, openEntry);
+  return new FsTree(edit.root, base.label);
+}
+
+/** Applies the layer to a file system that is being edited; its whiteouts reach all that is there before. @throws LAYER_INVALID */
+export function applyEntries(edit: FsEdit, entries: readonly IndexedEntry[], openEntry: OpenEntry): void {
   for (const entry of entries) if (baseName(entry.path) === OPAQUE) emptyDirectory(edit, parentIn(edit, entry.path));
   for (const entry of entries) {
     const name = baseName(entry.path);
@@ -37,7 +43,6 @@ export function applyLayer(base: FsTree, entries: readonly IndexedEntry[], openE
     edit.remove(joinPath(parentIn(edit, entry.path), hidden as ByteString));
   }
   for (const entry of entries) if (!baseName(entry.path).startsWith(WHITEOUT)) addEntry(edit, entry, openEntry);
-  return new FsTree(edit.root, base.label);
 }
 
 function addEntry(edit: FsEdit, entry: IndexedEntry, openEntry: OpenEntry): void {

@@ -74,6 +74,12 @@ export class LayerStore implements Disposable, LayerTars {
     return applyLayer(base, entries, (entry) => new LayerContent(this, diffId, entry));
   }
 
+  /** The uncompressed tar of the layer, verified while it is read. @throws what reading layers throws */
+  async *openLayer(diffId: DiffId, options: Abortable): AsyncGenerator<Buffer, void, undefined> {
+    await this.ensureTar(diffId, options);
+    yield* this.#store.layers.readTar(diffId, options);
+  }
+
   /** Brings the tars that the contents lie in to local disk, so that `open` can read them. */
   async prepareContents(contents: Iterable<FileContent | undefined>, options: Abortable): Promise<void> {
     const needed = new Set<DiffId>();

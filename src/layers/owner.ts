@@ -74,7 +74,8 @@ function lookUp(tree: FileTree | undefined, file: string, name: string, owner: s
   return undefined;
 }
 
-function readSmallFile(tree: FileTree, path: ByteString): string | undefined {
+/** The text of a file of `tree`, links followed; `undefined` when there is none. @throws LAYER_COPY when it is no small file */
+export function readSmallFile(tree: FileTree, path: ByteString): string | undefined {
   const resolved = resolveInTree(tree, path);
   const node = tree.lstat(resolved);
   if (node === undefined) return undefined;

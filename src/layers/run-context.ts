@@ -10,6 +10,7 @@ import type { GitSource } from "../plan/steps/copy.js";
 import type { FileTree } from "../tree/file-tree.js";
 import type { SourceText } from "../util/source-text.js";
 import type { LayerStore } from "./layer-store.js";
+import type { RunExecution } from "./run-execution.js";
 import type { StepLayer } from "./step-result.js";
 import type { TimePolicy } from "./times.js";
 
@@ -48,6 +49,8 @@ export interface RunContext {
   readonly contextTree: (source: FileSource & { readonly kind: "context" | "named-context" }) => Promise<FileTree>;
   readonly remoteFiles: RemoteFiles;
   readonly git: GitFiles;
+  /** For RUN; `undefined` when the plan has none. */
+  readonly execution: RunExecution | undefined;
   /** Whether records may answer for steps of this stage. */
   readonly mayReuse: (stage: PlannedStage) => boolean;
   /** Steps under way, by what they do. */

@@ -4,10 +4,11 @@ import type { TaskInfo } from "../events.js";
 import type { DiffId } from "../oci/digest.js";
 import { formatPlatform } from "../oci/platform.js";
 import type { HistoryEntry, Image } from "../oci/types.js";
-import type { PlannedStage, StageId, Step } from "../plan/build-plan.js";
+import type { FileSource, PlannedStage, StageId, Step } from "../plan/build-plan.js";
 import { locate } from "../util/source-text.js";
 import { runCopyStep } from "./copy-step.js";
 import type { RunContext } from "./run-context.js";
+import { type RunStepOptions, runRunStep } from "./run-step.js";
 import type { SealEditOptions } from "./seal-edit.js";
 import type { StageLayers } from "./stage-files.js";
 import type { StepLayer } from "./step-result.js";
@@ -71,7 +72,10 @@ export async function runStage(
 }
 
 function readStages(step: Step): readonly StageId[] {
-  return step.kind === "copy" && step.from.kind === "stage" ? [step.from.stage] : [];
+  const sources: FileSource[] = [];
+  if (step.kind === "copy") sources.push(step.from);
+  else if (step.kind === "run") for (const mount of step.mounts) if ("from" in mount) sources.push(mount.from);
+  return sources.flatMap((source) => (source.kind === "stage" ? source.stage : []));
 }
 
 async function runStep(
@@ -86,7 +90,9 @@ async function runStep(
   const { onEvent, nowMs } = run;
   onEvent({ type: "task-started", task, timeMs: nowMs() });
   const onProgress = (current: number): void => onEvent({ type: "task-progress", id: task.id, current, unit: "bytes" });
-  const all = { ...options, onProgress, mayReuse: run.mayReuse(stage) };
+  const onOutput = (stream: "stdout" | "stderr", chunk: Uint8Array): void =>
+    onEvent({ type: "task-output", id: task.id, stream, chunk });
+  const all = { ...options, onProgress, onOutput, platform: stage.platform, mayReuse: run.mayReuse(stage) };
   try {
     const layer = await makeLayer(run, step, parent, stageLayers, all);
     onEvent({ type: "task-finished", id: task.id, outcome: layer.isCached ? "cached" : "done", timeMs: nowMs() });
@@ -103,7 +109,7 @@ function makeLayer(
   step: Exclude<Step, { kind: "config" }>,
   parent: readonly DiffId[],
   stageLayers: StageLayers,
-  options: SealEditOptions & { readonly mayReuse: boolean },
+  options: RunStepOptions,
 ): Promise<StepLayer> {
   switch (step.kind) {
     case "copy":
@@ -111,8 +117,7 @@ function makeLayer(
     case "workdir":
       return runWorkdirStep(run, step, parent, options);
     case "run":
-      // The caller refuses plans with RUN steps before anything starts.
-      throw new Error("RUN steps need an executor");
+      return runRunStep(run, step, parent, stageLayers, options);
     default:
       return step satisfies never;
   }

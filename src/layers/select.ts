@@ -5,6 +5,7 @@ import type { ContentReader, FileTree, TreeNode } from "../tree/file-tree.js";
 import { expandParentsSource, expandSource } from "../tree/glob.js";
 import { type IgnoreMatcher, matcherForPatterns } from "../tree/ignore-matcher.js";
 import { baseName, joinPath } from "../tree/paths.js";
+import { resolveInTree } from "../tree/resolve.js";
 import { digestSelection } from "../tree/selection-digest.js";
 import { walkTree } from "../tree/walk.js";
 import { type ByteString, textOf } from "../util/bytes.js";
@@ -39,6 +40,21 @@ export function selectSource(tree: FileTree, source: string, options: SelectOpti
     name: baseName(match.path),
     nodes: nodesAt(tree, match.resolved, include, exclude, options),
   }));
+}
+
+/**
+ * What is at `path` of the tree, literally, with all below it; links are followed.
+ * @throws LAYER_COPY when there is nothing; TREE_LINK_LOOP, CONTEXT_UNSUPPORTED_FILE
+ */
+export function selectPath(
+  tree: FileTree,
+  path: ByteString,
+  options: Pick<SelectOptions, "isContext" | "onSkipped">,
+): Selection {
+  const resolved = resolveInTree(tree, path);
+  if (tree.lstat(resolved) === undefined) throw notFound(tree, path);
+  const nodes = nodesAt(tree, resolved, undefined, undefined, { ...options, parents: false, exclude: [] });
+  return { tree, name: baseName(path), nodes };
 }
 
 function nodesAt(

@@ -3,6 +3,7 @@ import { setMaxListeners } from "node:events";
 import type { Store } from "../cache/store.js";
 import type { OnEvent } from "../events.js";
 import { LayerStore } from "../layers/layer-store.js";
+import type { RunExecution } from "../layers/run-execution.js";
 import { runPlan } from "../layers/run-plan.js";
 import type { StageResult } from "../layers/run-stage.js";
 import type { TimePolicy } from "../layers/times.js";
@@ -27,6 +28,8 @@ export interface ExecuteOptions {
   readonly sources: ImageSources;
   readonly outputs: readonly PlannedOutput[];
   readonly times: TimePolicy;
+  /** For RUN; `undefined` when the plan has none. */
+  readonly execution: RunExecution | undefined;
   /** Whether records may answer for steps of this stage. */
   readonly mayReuse: (stage: PlannedStage) => boolean;
   readonly onEvent: OnEvent;
@@ -56,6 +59,7 @@ export async function execute(options: ExecuteOptions): Promise<WrittenOutputs> 
     contextTree: (from: Parameters<Contexts["tree"]>[0]) => contexts.tree(from, mainTree),
     remoteFiles: remote.files,
     git: remote.git,
+    execution: options.execution,
     createTemporary: () => temporaries.create(),
     mayReuse,
     flights: new Map(),

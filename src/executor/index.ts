@@ -1,0 +1,13 @@
+/** `ocibuild/executor`: the contract for whoever writes an executor. `executorConformance` of `ocibuild/testing` holds it to that. */
+export type { ChainId, DiffId } from "../oci/digest.js";
+export type { Platform } from "../oci/types.js";
+export type {
+  Executor,
+  ExecutorCapabilities,
+  ExecutorProbe,
+  Mount,
+  RootFiles,
+  RunIO,
+  RunOutcome,
+  RunSpec,
+} from "./contract.js";

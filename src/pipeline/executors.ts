@@ -1,0 +1,175 @@
+/**
+ * Which executor runs the commands of a build. Asked before the build starts, so that what cannot be done here is said
+ * before any work is done (design, section 6).
+ */
+import { OcibuildError } from "../errors.js";
+import type { OnEvent } from "../events.js";
+import type { Executor, ExecutorCapabilities, ExecutorProbe } from "../executor/contract.js";
+import { formatPlatform, matchPlatform } from "../oci/platform.js";
+import { type BuildPlan, firstRunStep, type PlannedStage, type RunStep } from "../plan/build-plan.js";
+import { locate, type SourceText } from "../util/source-text.js";
+import type { RunOptions } from "./run-options.js";
+
+export interface ExecutorOptions {
+  /** Folder of the store: what an executor keeps from build to build is below it. */
+  readonly root: string;
+  /** Environment of this process: where programs are looked for. Commands see nothing of it. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly onEvent: OnEvent;
+  readonly signal: AbortSignal;
+}
+
+export interface Selection extends AsyncDisposable {
+  readonly executor: Executor;
+}
+
+type Make = (options: ExecutorOptions) => Promise<Executor>;
+
+/** All that this version has. */
+const EXECUTORS: ReadonlyMap<string, Make> = new Map<string, Make>([]);
+
+/** What `auto` tries, strongest first; never anything weaker than these. */
+const AUTOMATIC: readonly string[] = ["runc", "namespaces"];
+
+/** @throws PLAN_UNSUPPORTED when a command wants more of the host than the build allows it */
+export function refuseUnallowed(
+  plan: BuildPlan,
+  source: SourceText,
+  allow: ReadonlySet<string>,
+  network: RunOptions["network"],
+): void {
+  for (const { step } of runSteps(plan)) {
+    const wanted = [
+      ...(networkOf(step, network) === "host" ? ["network.host"] : []),
+      ...(step.security === "insecure" ? ["security.insecure"] : []),
+    ].find((entitlement) => !allow.has(entitlement));
+    if (wanted === undefined) continue;
+    throw new OcibuildError("PLAN_UNSUPPORTED", `${wanted} is not allowed`, {
+      details: { feature: wanted },
+      location: locate(source, step.span),
+      hint: `this lets the command reach beyond its sandbox: say --allow ${wanted} if you trust it`,
+    });
+  }
+}
+
+/**
+ * The executor for `plan`, which has RUN steps. One that the caller has made is the caller's to dispose of.
+ * @throws EXECUTOR_NONE, EXECUTOR_UNSUPPORTED, OPTIONS_INVALID; the signal's reason
+ */
+export async function selectExecutor(
+  plan: BuildPlan,
+  source: SourceText,
+  run: RunOptions,
+  options: ExecutorOptions,
+): Promise<Selection> {
+  const { executor: wanted = "auto" } = run;
+  if (typeof wanted !== "string") {
+    const probe = await wanted.probe({ signal: options.signal });
+    if (!probe.usable) throw unusable(plan, source, [[wanted.name, probe]]);
+    assertCapable(plan, source, run, wanted.name, probe.capabilities);
+    return { executor: wanted, [Symbol.asyncDispose]: async () => {} };
+  }
+  const names = wanted === "auto" ? AUTOMATIC.filter((name) => EXECUTORS.has(name)) : wanted === "none" ? [] : [wanted];
+  const refused: (readonly [string, ExecutorProbe & { readonly usable: false }])[] = [];
+  for (const name of names) {
+    const make = EXECUTORS.get(name);
+    if (make === undefined) throw unknownExecutor(name);
+    const executor = await make(options);
+    try {
+      const probe = await executor.probe({ signal: options.signal });
+      if (probe.usable) {
+        assertCapable(plan, source, run, name, probe.capabilities);
+        if (probe.note !== undefined)
+          options.onEvent({ type: "warning", message: `executor "${name}": ${probe.note}` });
+        return { executor, [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose]() };
+      }
+      refused.push([name, probe]);
+    } catch (error) {
+      await executor[Symbol.asyncDispose]();
+      throw error;
+    }
+    await executor[Symbol.asyncDispose]();
+  }
+  throw unusable(plan, source, refused);
+}
+
+function* runSteps(plan: BuildPlan): Generator<{ readonly stage: PlannedStage; readonly step: RunStep }> {
+  for (const stage of plan.stages) {
+    for (const step of stage.steps) if (step.kind === "run") yield { stage, step };
+  }
+}
+
+function networkOf(step: RunStep, network: RunOptions["network"]): RunStep["network"] {
+  return step.network === "default" ? (network ?? "default") : step.network;
+}
+
+/** @throws EXECUTOR_UNSUPPORTED */
+function assertCapable(
+  plan: BuildPlan,
+  source: SourceText,
+  run: RunOptions,
+  executor: string,
+  capabilities: ExecutorCapabilities,
+): void {
+  for (const { stage, step } of runSteps(plan)) {
+    const feature = missing(stage, step, run, capabilities);
+    if (feature === undefined) continue;
+    throw new OcibuildError("EXECUTOR_UNSUPPORTED", `the executor "${executor}" cannot run this here: ${feature}`, {
+      details: { executor, feature },
+      location: locate(source, step.span),
+      hint: 'take another executor with --executor, or none of what it lacks; "auto" takes the strongest',
+    });
+  }
+}
+
+const ROOT_USER = /^(?:root|0)?(?::(?:root|0)?)?$/;
+
+/** What the step needs and the executor lacks. */
+function missing(
+  stage: PlannedStage,
+  step: RunStep,
+  run: RunOptions,
+  capabilities: ExecutorCapabilities,
+): string | undefined {
+  if (!capabilities.platforms.some((machine) => matchPlatform(stage.platform, machine) !== undefined)) {
+    return `programs for ${formatPlatform(stage.platform)} (register an emulator with binfmt_misc to run them)`;
+  }
+  const network = networkOf(step, run.network);
+  if (!capabilities.networks.includes(network)) return `--network=${network}`;
+  if (!capabilities.securities.includes(step.security)) return `--security=${step.security}`;
+  for (const { type } of step.mounts) if (!capabilities.mounts.includes(type)) return `--mount=type=${type}`;
+  if (step.files.length > 0 && !capabilities.mounts.includes("file")) return "a program from a heredoc";
+  if (capabilities.ids === "root" && !ROOT_USER.test(step.user)) {
+    return `the user "${step.user}", as no user but root exists (give this account ids in /etc/subuid and /etc/subgid)`;
+  }
+  const limits = (run.ulimits?.length ?? 0) > 0 || (run.shmSize ?? 0) > 0;
+  return limits && !capabilities.limits ? "--ulimit and --shm-size" : undefined;
+}
+
+function unusable(
+  plan: BuildPlan,
+  source: SourceText,
+  refused: readonly (readonly [string, ExecutorProbe & { readonly usable: false }])[],
+): OcibuildError<"EXECUTOR_NONE"> {
+  const { step } = firstRunStep(plan)!;
+  const location = locate(source, step.span);
+  const reasons = refused.map(([name, { reason }]) => `${name}: ${reason}`);
+  const why = reasons.length === 0 ? "there is no executor" : `no executor works here (${reasons.join("; ")})`;
+  const hints = refused.flatMap(([, { hint }]) => hint ?? []);
+  return new OcibuildError("EXECUTOR_NONE", `"${step.createdBy}" cannot be run: ${why}`, {
+    details: { line: location.line },
+    location,
+    hint:
+      hints.length > 0
+        ? hints.join("; or ")
+        : "build what RUN makes outside of the image and COPY it in, or start from an image that has it",
+  });
+}
+
+function unknownExecutor(name: string): OcibuildError<"OPTIONS_INVALID"> {
+  const known = ["auto", ...EXECUTORS.keys(), "none"];
+  return new OcibuildError("OPTIONS_INVALID", `executor "${name}" is not known`, {
+    details: { option: "executor" },
+    hint: `Expected one of ${known.join(", ")}.`,
+  });
+}
