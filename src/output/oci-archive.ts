@@ -19,6 +19,9 @@ import type { BuildResult, Exporter, ExportResult } from "./exporter.js";
 import { documentsOf, type ImageContent, imageContent } from "./image-content.js";
 import { type Destination, destinationName, writeDestination } from "./output-file.js";
 
+/** Where blobs are in a layout. */
+const BLOB_FOLDERS = ["blobs/", "blobs/sha256/"];
+
 /** Writes one tarball. Several platforms and several names are fine. */
 export function ociArchive(destination: Destination): Exporter {
   const path = destinationName(destination);
@@ -58,6 +61,9 @@ function* archiveFiles(
     yield documentFile(DOCKER_MANIFEST_FILE, encodeDockerManifest(image, result.names));
   }
   yield documentFile(LAYOUT_INDEX_FILE, encodeLayoutIndex(namedEntries(content.root.descriptor, result.names)));
+  // Said although files below follow: programs that unpack as an ordinary user fail to give folders to root that they
+  // had to make up (skopeo's oci-archive).
+  for (const folder of BLOB_FOLDERS) yield documentFile(folder, Buffer.alloc(0));
   for (const { descriptor, bytes } of documentsOf(content).toReversed()) {
     yield documentFile(layoutBlobPath(descriptor.digest), bytes);
   }
@@ -66,7 +72,7 @@ function* archiveFiles(
   }
 }
 
-/** A file that is in memory. */
+/** A file that is in memory, or a folder. */
 function documentFile(name: string, bytes: Buffer): ArchiveFile {
   return { name, sizeBytes: bytes.length, body: [bytes] };
 }

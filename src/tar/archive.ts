@@ -1,15 +1,15 @@
 /**
  * The outer archives of images, OCI tarballs and docker tarballs, through tar-stream.
  *
- * Their members are few, have plain ASCII names, mode 0644 and a time we choose: nothing that tar-stream would change. Layer
+ * Their members are few, have plain ASCII names, usual modes and a time we choose: nothing that tar-stream would change. Layer
  * tars are another matter and have a codec of their own; see docs/decisions/0002-own-tar-codec-for-layers.md.
  */
 import { type Extract, extract, type Header, type Pack, pack } from "tar-stream";
 import { isOcibuildError, OcibuildError } from "../errors.js";
 
-/** A file to put into an archive. */
+/** A file or folder to put into an archive. */
 export interface ArchiveFile {
-  /** Relative, `/`-separated, ASCII. */
+  /** Relative, `/`-separated, ASCII. With a slash at its end it is a folder, which has no content. */
   readonly name: string;
   readonly sizeBytes: number;
   /** Exactly `sizeBytes` bytes in chunks that are not reused; iterated when its turn comes, closed on the way out. */
@@ -87,6 +87,7 @@ async function writeFile(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { name, sizeBytes, body } = file;
+  const isFolder = name.endsWith("/");
   let onDone: (() => void) | undefined;
   const done = new Promise<void>((resolve) => {
     onDone = resolve;
@@ -94,9 +95,9 @@ async function writeFile(
   const header: Partial<Header> & Pick<Header, "name"> = {
     name,
     size: sizeBytes,
-    mode: 0o644,
+    mode: isFolder ? 0o755 : 0o644,
     mtime,
-    type: "file",
+    type: isFolder ? "directory" : "file",
     uid: 0,
     gid: 0,
   };

@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { chownSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeOwnFolder, removeOwnFolder } from "./own-folder.js";
-import { haveTool, requireTool } from "./tools.js";
+import { requireTool } from "./tools.js";
 
 export interface OrdinaryUser extends AsyncDisposable {
   readonly uid: number;
@@ -70,8 +70,6 @@ export function makeOrdinaryUser(): OrdinaryUser {
       if (disposed) return;
       disposed = true;
       process.removeListener("exit", removeUser);
-      // Files of subordinate ids can only be removed by those who have them.
-      if (!isRoot && haveTool("podman")) execFileSync("podman", ["unshare", "rm", "-rf", home], { stdio: "ignore" });
       removeOwnFolder(folder);
       removeUser();
     },

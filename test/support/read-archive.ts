@@ -30,7 +30,7 @@ export async function readImageArchive(path: string): Promise<ReadArchive> {
   const files = readMembers(path);
   const blobs = new MemoryBlobs();
   for (const [name, bytes] of files) {
-    if (!name.startsWith("blobs/sha256/")) continue;
+    if (!name.startsWith("blobs/sha256/") || name.endsWith("/")) continue;
     const digest = digestOf(bytes);
     if (name !== `blobs/sha256/${digest.slice(7)}`) throw new Error(`${name} holds ${digest}`);
     await blobs.write({ mediaType: "", digest, size: bytes.length } as Descriptor, [bytes]);

@@ -32,6 +32,16 @@ async function members(
 }
 
 describe("packArchive", () => {
+  it("writes a folder where the name ends in a slash", async () => {
+    const tar = await bytesOfArchive([file("blobs/", ""), file("blobs/sha256/", ""), file(blob("a"), "x")]);
+    const read = readAll(tar);
+    expect(read.map(({ entry }) => [entry.path, entry.type, entry.mode, entry.size])).toEqual([
+      ["blobs", "dir", 0o755, 0],
+      ["blobs/sha256", "dir", 0o755, 0],
+      [blob("a"), "file", 0o644, 1],
+    ]);
+  });
+
   it("writes files with mode 0644, no owner and the given time, the same bytes each time", async () => {
     const files = [
       file("oci-layout", '{"imageLayoutVersion":"1.0.0"}'),
