@@ -15,6 +15,8 @@ export interface HttpRequest {
   /** Goes only to the origin of `home`, and to none after the first hop that left it. */
   readonly authorization?: string;
   readonly home: URL;
+  /** Whose answer named `url`, where that is not `home`: a public server must not lead into a private network. */
+  readonly namedBy?: URL;
   readonly body?: RequestBody;
   readonly signal?: AbortSignal;
 }

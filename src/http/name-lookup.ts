@@ -2,7 +2,7 @@
 import { type LookupAddress, lookup as systemLookup } from "node:dns";
 import type { LookupFunction } from "node:net";
 import { redactUrl } from "./address.js";
-import { isPrivateAddress, isPrivateHost } from "./private-address.js";
+import { isPrivateHost } from "./private-address.js";
 
 /** The code of the error for a name whose address may not be used. */
 export const PRIVATE_ADDRESS = "ERR_OCIBUILD_PRIVATE_ADDRESS";
@@ -17,17 +17,19 @@ export function leadsToPrivate(url: URL): string {
 
 export class NameLookup {
   readonly #base: LookupFunction;
+  readonly #isPrivateAddress: (address: string) => boolean;
   /** Names that had a private address when they were looked up. */
   readonly #private = new Set<string>();
 
-  constructor(base: LookupFunction = systemLookup as LookupFunction) {
-    this.#base = base;
+  constructor(base: LookupFunction | undefined, isPrivateAddress: (address: string) => boolean) {
+    this.#base = base ?? (systemLookup as LookupFunction);
+    this.#isPrivateAddress = isPrivateAddress;
   }
 
   /** Looks up any name and remembers which are private. */
   readonly any: LookupFunction = (hostname, options, callback) => {
     this.#base(hostname, options, (error, address, family) => {
-      if (addressesOf(address).some(isPrivateAddress)) this.#private.add(hostname);
+      if (addressesOf(address).some(this.#isPrivateAddress)) this.#private.add(hostname);
       callback(error, address, family);
     });
   };
@@ -35,15 +37,15 @@ export class NameLookup {
   /** Fails for names that have a private address: with the address that is then connected to, not with another. */
   readonly publicOnly: LookupFunction = (hostname, options, callback) => {
     this.#base(hostname, options, (error, address, family) => {
-      if (error === null && addressesOf(address).some(isPrivateAddress)) {
+      if (error === null && addressesOf(address).some(this.#isPrivateAddress)) {
         callback(Object.assign(new Error(`"${hostname}" has a private address`), { code: PRIVATE_ADDRESS }), "", 4);
       } else callback(error, address, family);
     });
   };
 
-  /** Whether the host of a URL that was connected to is private. */
+  /** Whether the host of a URL is private: by itself, or because it was when it was connected to. */
   isPrivate(hostname: string): boolean {
-    return isPrivateHost(hostname) || this.#private.has(hostname);
+    return isPrivateHost(hostname, this.#isPrivateAddress) || this.#private.has(hostname);
   }
 }
 

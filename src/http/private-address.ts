@@ -40,7 +40,7 @@ export function isPrivateAddress(address: string): boolean {
 }
 
 /** Whether `URL.hostname` is a private address itself, or a name that means this machine. */
-export function isPrivateHost(hostname: string): boolean {
+export function isPrivateHost(hostname: string, isPrivate: (address: string) => boolean = isPrivateAddress): boolean {
   const host = hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
-  return host === "localhost" || host.endsWith(".localhost") || isPrivateAddress(host);
+  return host === "localhost" || host.endsWith(".localhost") || isPrivate(host);
 }

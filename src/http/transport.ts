@@ -10,7 +10,7 @@ import { resolveLocation } from "./location.js";
 import type { HttpRequest, HttpResponse, Method } from "./messages.js";
 import { leadsToPrivate, NameLookup, PRIVATE_HINT } from "./name-lookup.js";
 import { networkFailure } from "./network-failure.js";
-import { isPrivateHost } from "./private-address.js";
+import { isPrivateAddress } from "./private-address.js";
 import { protocolFailure } from "./protocol-failure.js";
 
 export interface Timeouts {
@@ -39,6 +39,8 @@ export interface TransportOptions {
   readonly insecureHosts: ReadonlySet<string>;
   /** Replaces the system's name lookup. */
   readonly lookup?: LookupFunction;
+  /** Replaces the judgement which addresses are private. */
+  readonly isPrivateAddress?: (address: string) => boolean;
   /** How many redirects are followed; 5 unless given. */
   readonly maxRedirects?: number;
 }
@@ -57,7 +59,7 @@ const MAX_DISCARD_BYTES = 64 * 1024;
 export function createTransport(options: TransportOptions): Transport {
   const { timeouts, maxRedirects = DEFAULT_MAX_REDIRECTS } = options;
   const agents = new Map<string, Agent>();
-  const names = new NameLookup(options.lookup);
+  const names = new NameLookup(options.lookup, options.isPrivateAddress ?? isPrivateAddress);
 
   /** Proxies and certificates per host will be decided here. */
   function dispatcherFor(url: URL, publicOnly: boolean): Dispatcher {
@@ -108,24 +110,28 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
+  /** Whether a server that `from` leads to must not be private. @throws REGISTRY_PROTOCOL when it is by its address */
+  function mustBePublic(method: Method, from: URL, to: URL): boolean {
+    if (from.hostname === to.hostname || names.isPrivate(from.hostname)) return false;
+    if (names.isPrivate(to.hostname)) throw protocolFailure(method, from, leadsToPrivate(to), PRIVATE_HINT);
+    return true;
+  }
+
   return {
     async send(request) {
       let { url } = request;
-      let hop: Hop = { atHome: url.origin === request.home.origin, publicOnly: false };
+      const { home, namedBy = home } = request;
+      let hop: Hop = { atHome: url.origin === home.origin, publicOnly: mustBePublic(request.method, namedBy, url) };
       for (let hops = 0; ; hops++) {
         const response = await exchange(request, url, hop);
         if (!isRedirect(request.method, response.status)) return response;
         await response.discard();
         if (hops === maxRedirects) throw protocolFailure(request.method, url, `more than ${maxRedirects} redirects`);
         const next = resolveLocation(request.method, url, response.header("location"));
-        const { publicOnly } = hop;
         hop = {
-          atHome: hop.atHome && next.origin === request.home.origin,
-          publicOnly: publicOnly || (next.hostname !== url.hostname && !names.isPrivate(url.hostname)),
+          atHome: hop.atHome && next.origin === home.origin,
+          publicOnly: mustBePublic(request.method, url, next) || hop.publicOnly,
         };
-        if (hop.publicOnly && isPrivateHost(next.hostname)) {
-          throw protocolFailure(request.method, url, leadsToPrivate(next), PRIVATE_HINT);
-        }
         url = next;
       }
     },

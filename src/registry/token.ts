@@ -87,7 +87,7 @@ function realmOf({ challenge, home, host }: TokenRequest): URL {
   return realm;
 }
 
-function getRequest(realm: URL, { challenge, scopes, credentials, signal }: TokenRequest): HttpRequest {
+function getRequest(realm: URL, { challenge, home, scopes, credentials, signal }: TokenRequest): HttpRequest {
   const url = new URL(realm);
   const service = challenge.parameters.get("service");
   if (service !== undefined) url.searchParams.set("service", service);
@@ -97,13 +97,18 @@ function getRequest(realm: URL, { challenge, scopes, credentials, signal }: Toke
     method: "GET",
     url,
     home: realm,
+    namedBy: home,
     headers: { accept: "application/json" },
     ...(credentials?.kind === "basic" ? { authorization: basicAuthorization(credentials) } : {}),
     ...(signal === undefined ? {} : { signal }),
   };
 }
 
-function refreshRequest(realm: URL, { challenge, scopes, signal }: TokenRequest, refreshToken: string): HttpRequest {
+function refreshRequest(
+  realm: URL,
+  { challenge, home, scopes, signal }: TokenRequest,
+  refreshToken: string,
+): HttpRequest {
   const form = new URLSearchParams({
     grant_type: "refresh_token",
     refresh_token: refreshToken,
@@ -116,6 +121,7 @@ function refreshRequest(realm: URL, { challenge, scopes, signal }: TokenRequest,
     method: "POST",
     url: realm,
     home: realm,
+    namedBy: home,
     headers: { accept: "application/json", "content-type": "application/x-www-form-urlencoded" },
     body: { size: body.length, open: () => body },
     ...(signal === undefined ? {} : { signal }),
