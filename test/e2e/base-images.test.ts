@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openLayout } from "../../src/cache/oci-layout.js";
-import { type BuildOptions, type Built, build, ociLayout } from "../../src/index.js";
+import { type BuildOptions, type Built, build, dockerArchive, ociLayout } from "../../src/index.js";
 import type { BlobReader } from "../../src/oci/blobs.js";
 import { parseReference } from "../../src/oci/reference.js";
 import type { Descriptor } from "../../src/oci/types.js";
@@ -12,13 +12,18 @@ import { dockerCredentials } from "../../src/registry/docker-config.js";
 import { registrySource } from "../../src/registry/pull.js";
 import { validateImage } from "../../src/testing/validate-image.js";
 import { type DockerRegistry, startDockerRegistry } from "../support/docker-registry.js";
+import { startDockerd } from "../support/dockerd.js";
 import { ocibuild, tryOcibuild } from "../support/ocibuild.js";
+import { makeOrdinaryUser, requireOrdinaryUser, requireRoot } from "../support/ordinary-user.js";
 import { makeOwnFolder, removeOwnFolder } from "../support/own-folder.js";
+import { makePodman } from "../support/podman.js";
 import { runProgram } from "../support/program.js";
 import { requireTool } from "../support/tools.js";
 import { writeFiles } from "../support/write-files.js";
 
-const ready = requireTool("docker-registry", "skopeo", "htpasswd");
+const ready = requireTool("docker-registry", "skopeo", "htpasswd", "gzip");
+const withDockerd = ready && requireTool("dockerd", "docker") && requireRoot();
+const withPodman = ready && requireTool("podman") && requireOrdinaryUser();
 const PASSWORD = "pass:w ö rd";
 
 describe.runIf(ready)("base images", () => {
@@ -166,6 +171,50 @@ ONBUILD LABEL triggered=yes
     });
     expect((await built.readFile("/other")).toString()).toBe("arm64\n");
     expect((await built.readFile("/arch")).toString()).toBe("amd64\n");
+  });
+
+  it.each(["oci-archive", "docker-archive"])(
+    "come from a tarball (%s) that skopeo wrote, gzipped or not",
+    async (scheme) => {
+      const archive = path(`skopeo-${scheme}.tar`);
+      await skopeo("--override-arch", "amd64", "copy", `oci:${path("layout")}:1`, `${scheme}:${archive}:base:1`);
+      await buildOn(`skopeo-${scheme}`, { buildContexts: { "base:1": `${scheme}://${archive}` } });
+      await runProgram("gzip", [archive]);
+      await buildOn(`skopeo-${scheme}-gz`, { buildContexts: { "base:1": `${scheme}://${archive}.gz` } });
+    },
+  );
+
+  it.runIf(withDockerd)("come from what docker save wrote", async () => {
+    await using daemon = await startDockerd({ insecureRegistry: registry.host });
+    const base = `${registry.host}/saved/base:1`;
+    await skopeo("copy", "--all", "--dest-tls-verify=false", `oci:${path("layout")}:1`, `docker://${base}`);
+    await daemon.docker(["pull", "--quiet", base]);
+    // Two images: the archive then names one file for the layer that both have.
+    const other = path("other.tar");
+    await build({
+      context: path("app"),
+      dockerfile: `FROM ${base}\nCOPY app /other\n`,
+      tags: [base.replace(":1", ":2")],
+      outputs: [dockerArchive(other)],
+      root: path("store-other"),
+    });
+    await daemon.docker(["load", "--input", other]);
+    const archive = path("docker-save.tar");
+    await daemon.docker(["save", "--output", archive, base, base.replace(":1", ":2")]);
+    await buildOn("docker-save", { buildContexts: { "base:1": `docker-archive://${archive}:1` } });
+  });
+
+  it.runIf(withPodman)("come from what podman save wrote, in both forms", async () => {
+    await using user = makeOrdinaryUser();
+    await using podman = makePodman({ user });
+    const base = `${registry.host}/podman/base:1`;
+    await skopeo("copy", "--all", "--dest-tls-verify=false", `oci:${path("layout")}:1`, `docker://${base}`);
+    await podman.podman(["pull", "--quiet", "--tls-verify=false", "--arch", "amd64", base]);
+    for (const format of ["docker-archive", "oci-archive"]) {
+      const archive = join(user.home, `${format}.tar`);
+      await podman.podman(["save", "--format", format, "--output", archive, base]);
+      await buildOn(`podman-${format}`, { buildContexts: { "base:1": `${format}://${archive}` } });
+    }
   });
 
   it("come from a registry that demands a password, which config.json has", async () => {
