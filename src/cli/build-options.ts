@@ -10,6 +10,7 @@ import { registryHosts } from "../registry/hosts.js";
 import { optionError } from "./option-error.js";
 import type { BuildRequest } from "./options/build-request.js";
 import { readOutputs } from "./output-options.js";
+import { readRunOptions } from "./run-options.js";
 
 export interface OptionSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -42,6 +43,7 @@ export function toBuildOptions(
     push: request.push,
     noCache: request.noCache || request.noCacheFilters.flatMap(listed),
     pull: request.pull,
+    ...readRunOptions(request, { env, cwd }),
     ...compression(request),
     reproducible: request.reproducible,
     registryMirrors,

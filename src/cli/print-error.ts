@@ -43,9 +43,15 @@ function knownError(error: OcibuildError): string[] {
     return [...lines, ...mistakeLines(error)];
   }
   if (error.location !== undefined) lines.push(formatLocation(error.location), excerpt(error.location));
-  lines.push(...causeLines(error));
+  lines.push(...outputLines(error), ...causeLines(error));
   if (error.hint !== undefined) lines.push(hintLine(error.hint));
   return lines;
+}
+
+/** The end of what a command printed: on a terminal it is gone by now. */
+function outputLines(error: OcibuildError): string[] {
+  if (!isOcibuildError(error, "RUN_FAILED") || error.details.output === "") return [];
+  return [`last output:\n  ${messageLines(error.details.output)}`];
 }
 
 /** Each mistake of a Dockerfile that has several. */

@@ -46,6 +46,14 @@ const SAMPLES: ReadonlyMap<string, string> = new Map([
   ["root", "store"],
   ["registry-mirror", "docker.io=http://127.0.0.1:5000"],
   ["insecure-registry", "r.example"],
+  ["executor", "none"],
+  ["secret", "id=token,src=token.txt"],
+  ["ssh", "default=/run/agent.sock"],
+  ["network", "none"],
+  ["allow", "network.host"],
+  ["add-host", "registry.local:10.0.0.5"],
+  ["shm-size", "128m"],
+  ["ulimit", "nofile=1024:4096"],
 ]);
 /** Honoured by the command line itself, see run-cli.test.ts. */
 const OWN = ["check", "call", "iidfile", "metadata-file", "progress", "quiet", "help", "version"];

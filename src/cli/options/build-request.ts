@@ -8,6 +8,9 @@ export interface BuildRequest {
   root?: string;
   /** `check`, `outline`, `targets`, with `format=…`; `build` for a build. */
   call?: string;
+  executor?: string;
+  network?: string;
+  shmSize?: string;
   progress?: string;
   compression?: string;
   compressionLevel?: string;
@@ -28,6 +31,11 @@ export interface BuildRequest {
   readonly noCacheFilters: string[];
   readonly registryMirrors: string[];
   readonly insecureRegistries: string[];
+  readonly secrets: string[];
+  readonly ssh: string[];
+  readonly allow: string[];
+  readonly addHosts: string[];
+  readonly ulimits: string[];
 }
 
 /** A request that asks for nothing. */
@@ -50,5 +58,10 @@ export function emptyRequest(): BuildRequest {
     noCacheFilters: [],
     registryMirrors: [],
     insecureRegistries: [],
+    secrets: [],
+    ssh: [],
+    allow: [],
+    addHosts: [],
+    ulimits: [],
   };
 }

@@ -1,6 +1,7 @@
 /** Every option that the command line knows. Parsing, `--help`, suggestions and the tests all read this one list. */
 import type { CommandLineOption, SwitchOption, ValueOption } from "./option.js";
 import { REFUSED_OPTIONS } from "./refused-options.js";
+import { RUN_OPTIONS } from "./run-entries.js";
 
 /** The options that do something, in the order of `--help`. */
 export const HONOURED_OPTIONS: readonly (ValueOption | SwitchOption)[] = [
@@ -49,6 +50,7 @@ export const HONOURED_OPTIONS: readonly (ValueOption | SwitchOption)[] = [
     help: "Platform of the image, for example linux/arm64; several make an image index (repeat, or separate by commas)",
     apply: (request, value) => request.platforms.push(value),
   },
+  ...RUN_OPTIONS,
   {
     kind: "value",
     name: "tag",

@@ -9,7 +9,15 @@ interface Named {
 }
 
 /** Headings of `--help`, in its order. */
-export const GROUPS = ["What to build", "Instead of building", "Result", "Cache", "Registries", "Messages"] as const;
+export const GROUPS = [
+  "What to build",
+  "Instead of building",
+  "RUN",
+  "Result",
+  "Cache",
+  "Registries",
+  "Messages",
+] as const;
 
 interface Described extends Named {
   readonly group: (typeof GROUPS)[number];

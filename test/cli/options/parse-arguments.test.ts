@@ -72,8 +72,6 @@ describe("options that are refused", () => {
   );
 
   test.each([
-    ["--network", "default"],
-    ["--executor", "none"],
     ["--provenance=false"],
     ["--provenance", "false"],
     ["--sbom=false"],
