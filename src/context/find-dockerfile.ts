@@ -3,13 +3,16 @@ import { posix } from "node:path";
 import { OcibuildError } from "../errors.js";
 import { explainMissing } from "../tree/explain-missing.js";
 import type { FileTree, TreeNode } from "../tree/file-tree.js";
-import { treePath } from "../tree/paths.js";
+import { joinPath, ROOT, treePath } from "../tree/paths.js";
 import { resolveInTree } from "../tree/resolve.js";
-import { type ByteString, bytesOf } from "../util/bytes.js";
+import { type ByteString, bytesOf, textOf } from "../util/bytes.js";
 import { readSmallFile } from "./read-small-file.js";
 
 /** The name of the Dockerfile when none is given. */
 export const DEFAULT_DOCKERFILE = "Dockerfile";
+
+/** More names than this are not looked at for a hint. */
+const MAX_NAMES = 200;
 
 /** Threat C1. */
 const MAX_DOCKERFILE_BYTES = 8 * 1024 * 1024;
@@ -39,7 +42,7 @@ export function readDockerfile(tree: FileTree, path: string, name: string): Dock
   const found = lookUp(tree, path);
   if (found === undefined || found.node.type !== "file") {
     const got = found === undefined ? "there is nothing" : `a ${found.node.type}`;
-    const hint = explainMissing(tree, treePath(bytesOf(path)));
+    const hint = explainMissing(tree, treePath(bytesOf(path))) ?? whereOthersAre(tree);
     throw new OcibuildError("DOCKERFILE_NOT_FOUND", `expected a Dockerfile at "${name}", but got ${got}`, {
       details: { file: name },
       ...(hint === undefined ? {} : { hint }),
@@ -47,6 +50,23 @@ export function readDockerfile(tree: FileTree, path: string, name: string): Dock
   }
   if (found.node.size > MAX_DOCKERFILE_BYTES) throw tooLarge(name);
   return { name, path, text: readSmallFile(tree, found.path, found.node, MAX_DOCKERFILE_BYTES).toString("utf8") };
+}
+
+/** Names the files at the top of the tree, and one folder below, that look like Dockerfiles. */
+function whereOthersAre(tree: FileTree): string {
+  const found: string[] = [];
+  const look = (folder: ByteString, isTop: boolean): void => {
+    for (const name of tree.list(folder).slice(0, MAX_NAMES)) {
+      const at = joinPath(folder, name);
+      const type = tree.lstat(at)?.type;
+      if (type === "file" && /dockerfile|containerfile/i.test(name)) found.push(textOf(at));
+      if (type === "dir" && isTop) look(at, false);
+    }
+  };
+  look(ROOT, true);
+  const [first] = found;
+  if (first === undefined) return "write one, or name the folder that has one at the end of the command line";
+  return `there is "${first}": name it with -f ${first}`;
 }
 
 /** The error for a Dockerfile over the limit. */

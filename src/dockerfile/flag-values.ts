@@ -89,8 +89,15 @@ export function parseFlags(kind: string, flags: readonly Flag[], fail: Fail): Fl
 function unknownFlagHint(kind: string, name: string, known: readonly string[]): string {
   const lower = name.toLowerCase();
   if (lower !== name && known.includes(lower)) return `flags are lower case: --${lower}`;
+  const swapped = known.find((flag) => sortedLetters(flag) === sortedLetters(name));
+  if (swapped !== undefined) return `write --${swapped}`;
   const owners = [...FLAGS_BY_KIND].filter(([, flags]) => flags.has(name)).map(([owner]) => owner);
   if (owners.length > 0) return `--${name} is a flag of ${owners.join(" and ")}, not of ${kind}`;
   if (known.length > 0) return `flags of ${kind}: ${known.map((flag) => `--${flag}`).join(", ")}`;
   return `${kind} takes no flags; an argument that begins with -- needs a -- before it: ${kind} -- --${name}`;
+}
+
+/** Equal for names that differ in the order of their letters. */
+function sortedLetters(name: string): string {
+  return [...name].sort().join("");
 }

@@ -33,7 +33,9 @@ export function selectSource(tree: FileTree, source: string, options: SelectOpti
   const expanded = options.parents
     ? expandParentsSource(tree, source, { exclude })
     : expandSource(tree, source, { isContext: options.isContext });
-  if (expanded.missing !== undefined) throw notFound(tree, expanded.missing);
+  if (expanded.missing !== undefined) {
+    throw notFound(tree, expanded.missing, options.isContext && ABOVE.test(source) ? HINT_ABOVE : undefined);
+  }
   const include = "include" in expanded ? (expanded.include as IgnoreMatcher) : undefined;
   return expanded.matches.map((match) => ({
     tree,
@@ -151,8 +153,14 @@ export function* knownInputs(selections: readonly Selection[]): Generator<{ path
   }
 }
 
-function notFound(tree: FileTree, path: ByteString): OcibuildError<"LAYER_COPY"> {
-  const hint = explainMissing(tree, path);
+/** A source that climbs out of its tree, as written. */
+const ABOVE = /^\/?(?:\.\/)*\.\.(?:\/|$)/;
+const HINT_ABOVE =
+  '".." stops at the top of the build context: build in the folder above (ocibuild build -f DIR/Dockerfile ..), or name ' +
+  "the other folder with --build-context NAME=DIR and write COPY --from=NAME";
+
+function notFound(tree: FileTree, path: ByteString, otherHint?: string): OcibuildError<"LAYER_COPY"> {
+  const hint = explainMissing(tree, path) ?? otherHint;
   return new OcibuildError(
     "LAYER_COPY",
     `${goQuote(`/${textOf(path)}`)}: not found: there is no ${tree.describe(path)}`,

@@ -93,8 +93,16 @@ function readName(draft: StageDraft): string {
   } catch (error) {
     if (!isOcibuildError(error, "REFERENCE_INVALID")) throw error;
     const reason = error.details.reason ?? error.message;
-    throw planProblem(draft.where, `failed to parse stage name ${goQuote(draft.baseName)}: ${reason}`, error.hint);
+    const hint = isMadeOfVariables(draft)
+      ? "Only ARGs above the first FROM can be used in FROM, and only with a value: a default or --build-arg."
+      : error.hint;
+    throw planProblem(draft.where, `failed to parse stage name ${goQuote(draft.baseName)}: ${reason}`, hint);
   }
+}
+
+function isMadeOfVariables({ stage, baseName }: StageDraft): boolean {
+  const written = stage?.from.image.value;
+  return written !== undefined && written !== baseName && written.includes("$");
 }
 
 async function useReplacement(
@@ -153,8 +161,15 @@ async function resolveImage(
   } catch (error) {
     const missing = isOcibuildError(error, "IMAGE_NOT_FOUND") || isOcibuildError(error, "REGISTRY_NOT_FOUND");
     const stages = graph.drafts.flatMap((draft) => (draft.stage === undefined ? [] : [draft.label]));
-    const meant = missing ? nearestName(baseName, [...stages, ...COMMON_IMAGES]) : undefined;
-    if (!missing || meant === undefined) throw error;
+    const meant = nearestName(baseName, missing ? [...stages, ...COMMON_IMAGES] : stages);
+    if (!isOcibuildError(error) || meant === undefined) throw error;
+    if (!missing) {
+      throw new OcibuildError(error.code, error.message, {
+        details: error.details,
+        cause: error.cause,
+        hint: `${goQuote(baseName)} is no stage, so it is taken for an image: did you mean the stage ${goQuote(meant)}?`,
+      });
+    }
     throw new OcibuildError(error.code, `${error.message} (did you mean ${meant}?)`, {
       details: error.details,
       cause: error,
