@@ -18,41 +18,66 @@ const CAPABILITY = "security.capability" as ByteString;
 /** Maps an entry's time, in seconds, to the time that goes into the layer. */
 export type ClampTime = (mtimeSeconds: number) => number;
 
-/** The entries that turn `edit.base` into the edited file system. Times are cut to whole seconds, as containerd's differ does. */
+/** A directory of the edit on the way from the root to where the walk is. */
+interface Frame {
+  /** Empty for the root, else with a final slash. */
+  readonly prefix: string;
+  /** What the base has there, when that is a directory too. */
+  readonly lower: FsNode | undefined;
+  readonly node: FsNode;
+  /** What the base has and the edit has not. */
+  readonly removed: readonly ByteString[];
+  readonly names: readonly ByteString[];
+  next: number;
+  /** Whether the directory itself has its entry (the root needs none). */
+  isSaid: boolean;
+}
+
+/**
+ * The entries that turn `edit.base` into the edited file system. Times are cut to whole seconds, as containerd's differ
+ * does.
+ * @throws LAYER_INVALID for a name that is reserved
+ */
 export function* layerEntriesOf(edit: FsEdit, clampTime: ClampTime): Generator<LayerEntry> {
   const linked = new Map<FsNode, ByteString>();
-  yield* entriesIn(NONE, edit.base.root, edit.root);
-
-  function* entriesIn(path: ByteString, before: FsNode | undefined, after: FsNode): Generator<LayerEntry> {
-    const prefix = path === "" ? "" : `${path}/`;
-    for (const name of [...(before?.children?.keys() ?? [])].sort(compareBytes)) {
-      if (!after.children!.has(name)) yield whiteout(`${prefix}${WHITEOUT}${name}` as ByteString);
-    }
-    for (const name of [...after.children!.keys()].sort(compareBytes)) {
-      const node = after.children!.get(name)!;
+  // A stack and no recursion: paths can be thousands of folders deep.
+  const stack: Frame[] = [{ ...frameOf(NONE, edit.base.root, edit.root), isSaid: true }];
+  for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
+    const { prefix, lower, node: directory, removed, names } = frame;
+    const at = frame.next++;
+    const name = names[at - removed.length];
+    if (at < removed.length) {
+      yield* directoriesUpTo();
+      yield whiteout(`${prefix}${WHITEOUT}${removed[at]!}` as ByteString);
+    } else if (name === undefined) {
+      stack.pop();
+    } else {
+      const node = directory.children!.get(name)!;
       if (node.edition !== edit.edition) continue;
-      const child = (prefix + name) as ByteString;
-      if (name.startsWith(WHITEOUT)) throw reservedName(child);
-      const old = before?.children?.get(name);
-      if (node.children !== undefined) yield* directory(child, old, node);
-      else if (old === undefined || !isUnchanged(old, node, timeOf(node))) yield leaf(child, node);
+      const path = (prefix + name) as ByteString;
+      if (name.startsWith(WHITEOUT)) throw reservedName(path);
+      const old = lower?.children?.get(name);
+      if (node.children !== undefined) {
+        const below = frameOf(path, old, node);
+        stack.push(below);
+        // One that is as it was is said only when something in it is.
+        if (below.lower === undefined || (node.changed && !sameMeta(below.lower, node))) yield* directoriesUpTo();
+      } else if (old === undefined || !isUnchanged(old, node, timeOf(node))) {
+        yield* directoriesUpTo();
+        yield leafEntry(path, node, linked, timeOf(node));
+      }
     }
   }
 
-  function* directory(path: ByteString, before: FsNode | undefined, node: FsNode): Generator<LayerEntry> {
-    // A directory in the place of something else hides all that was there: nothing below needs a whiteout.
-    const lower = before?.children === undefined ? undefined : before;
-    const inner = entriesIn(path, lower, node);
-    const first = inner.next();
-    if (lower !== undefined && first.done && (!node.changed || sameMeta(lower, node))) return;
-    yield { entry: nodeEntry(path, node, timeOf(node)), open: undefined, onContentDigest: undefined };
-    if (first.done) return;
-    yield first.value;
-    yield* inner;
-  }
-
-  function leaf(path: ByteString, node: FsNode): LayerEntry {
-    return leafEntry(path, node, linked, timeOf(node));
+  /** The entries of directories on the way that have none yet. */
+  function* directoriesUpTo(): Generator<LayerEntry> {
+    let first = stack.length;
+    while (!stack[first - 1]!.isSaid) first--;
+    for (const frame of stack.slice(first)) {
+      frame.isSaid = true;
+      const path = frame.prefix.slice(0, -1) as ByteString;
+      yield { entry: nodeEntry(path, frame.node, timeOf(frame.node)), open: undefined, onContentDigest: undefined };
+    }
   }
 
   function timeOf(node: FsNode): number {
@@ -60,19 +85,28 @@ export function* layerEntriesOf(edit: FsEdit, clampTime: ClampTime): Generator<L
   }
 }
 
+function frameOf(path: ByteString, before: FsNode | undefined, node: FsNode): Frame {
+  // A directory in the place of something else hides all that was there: nothing below needs a whiteout.
+  const lower = before?.children === undefined ? undefined : before;
+  const removed = [...(lower?.children?.keys() ?? [])].filter((name) => !node.children!.has(name)).sort(compareBytes);
+  const names = [...node.children!.keys()].sort(compareBytes);
+  return { prefix: path === "" ? "" : `${path}/`, lower, node, removed, names, next: 0, isSaid: false };
+}
+
 /**
  * Contents of the base that `layerEntriesOf` will compare with new ones and whose digests nobody knows: they have to be
  * ready to be read. Whether a file is left out must not depend on what happens to be known.
  */
 export function* comparedContents(edit: FsEdit, clampTime: ClampTime): Generator<FileContent> {
-  yield* comparedIn(edit.base.root, edit.root);
-
-  function* comparedIn(before: FsNode, after: FsNode): Generator<FileContent> {
+  const pairs: [before: FsNode, after: FsNode][] = [[edit.base.root, edit.root]];
+  for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
+    const [before, after] = pair;
     for (const [name, node] of after.children!) {
       const old = before.children?.get(name);
       if (old === undefined || node.edition !== edit.edition) continue;
-      if (node.children !== undefined) yield* comparedIn(old, node);
-      else if (old.content?.knownDigest() === undefined && old.content !== undefined) {
+      if (node.children !== undefined) {
+        pairs.push([old, node]);
+      } else if (old.content !== undefined && old.content.knownDigest() === undefined) {
         const time = node.changed ? clampTime(node.meta.mtimeSeconds) : node.meta.mtimeSeconds;
         if (isAlike(old, node, time)) yield old.content;
       }

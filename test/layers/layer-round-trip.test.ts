@@ -1,8 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FsEdit } from "../../src/layers/fs-edit.js";
-import { emptyTree } from "../../src/layers/fs-tree.js";
+import { directoryMeta } from "../../src/layers/fs-node.js";
+import { emptyTree, FsTree } from "../../src/layers/fs-tree.js";
 import { layerEntriesOf } from "../../src/layers/layer-entries.js";
+import { rootfsEntries } from "../../src/layers/rootfs-entries.js";
+import type { ByteString } from "../../src/util/bytes.js";
 import { arbitraryChanges, change, layerTarOf, modelOf, withLayer } from "../support/fs-model.js";
 import { LONG_TIMEOUT_MS, runs } from "../support/runs.js";
 
@@ -40,6 +43,17 @@ describe("a layer", () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  test("holds what is thousands of folders deep", async () => {
+    const edit = new FsEdit(emptyTree("test"));
+    let path = "d" as ByteString;
+    for (let depth = 1; depth < 4000; depth++, path = `${path}/d` as ByteString) {
+      edit.putDirectory(path, directoryMeta(0o755, 0, 0, 0));
+    }
+    const paths = [...layerEntriesOf(edit, (time) => time)].map(({ entry }) => entry.path);
+    expect(paths).toHaveLength(3999);
+    expect([...rootfsEntries(new FsTree(edit.root, "test"))].map(({ entry }) => entry.path)).toEqual(paths);
   });
 
   test("has parents before children, whiteouts before their siblings, names bytewise, and each path once", () => {
