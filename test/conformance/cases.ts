@@ -52,6 +52,15 @@ export interface CaseOptions {
   readonly dockerfileEntries?: readonly CaseEntry[];
   readonly buildContexts?: Readonly<Record<string, CaseContext>>;
   readonly rewriteTimestamp?: boolean;
+  readonly secrets?: Readonly<Record<string, string | { readonly base64: string }>>;
+  /** Ids for which an agent is forwarded. */
+  readonly ssh?: readonly string[];
+  readonly addHosts?: readonly string[];
+  readonly network?: "default" | "none" | "host";
+  /** Bytes, as text. */
+  readonly shmSize?: string;
+  readonly ulimit?: readonly string[];
+  readonly allow?: readonly string[];
 }
 
 export interface GitCommit {

@@ -103,6 +103,7 @@ export function compareCase(
 
 /** What BuildKit puts before a message: which of its parts noticed the fault, and that it did. */
 const WHO_NOTICED = [
+  "failed to load LLB: ",
   "failed to compute cache key: ",
   "failed to calculate checksum of ref *: ",
   "failed to load cache key: ",

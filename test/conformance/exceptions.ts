@@ -14,7 +14,6 @@ const lineOfDirective: Exception = {
   aspects: ["line"],
   reason: "BuildKit counts lines from zero here: the directive that comes twice is on the line we say",
 };
-const run = (...aspects: Exception["aspects"]): Exception => ({ aspects, reason: "RUN needs an executor" });
 
 export const EXCEPTIONS: ReadonlyMap<string, Exception> = new Map([
   [
@@ -41,9 +40,7 @@ export const EXCEPTIONS: ReadonlyMap<string, Exception> = new Map([
   ["errors/directive-duplicate-check", lineOfDirective],
   ["errors/directive-duplicate-syntax", lineOfDirective],
   ["parser/escape-twice", lineOfDirective],
-  ["run/network-host-denied", run("message")],
-  ["run/security-denied", run("message")],
-  ["run/shell-empty", run("result")],
+  ["run/shell-empty", { aspects: ["result"], reason: "RUN needs an executor" }],
 ]);
 
 /** Messages that say at least as much as BuildKit's in other words: case → what of ours says it. */

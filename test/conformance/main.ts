@@ -2,6 +2,7 @@
  * Prints the conformance score and what disagrees: `npm run conformance [-- GROUP[/NAME]…]`. Ends with 1 when something
  * disagrees that is no exception.
  */
+import { readFileSync } from "node:fs";
 import { type Disagreement, STRICT } from "./compare.js";
 import { EXCEPTIONS } from "./exceptions.js";
 import { type CaseResult, reportedScore, runCases } from "./score.js";
@@ -9,7 +10,10 @@ import { type CaseResult, reportedScore, runCases } from "./score.js";
 const wanted = process.argv.slice(2);
 const isWanted = (id: string): boolean =>
   wanted.length === 0 || wanted.some((name) => id === name || id.startsWith(`${name}/`));
-const results = await runCases({ choose: isWanted });
+// OCIBUILD_EXECUTOR=auto runs the cases with RUN, in the place of the others.
+const executor = process.env["OCIBUILD_EXECUTOR"];
+const commands = executor === undefined ? {} : { commands: { executor, busybox: readFileSync("/bin/busybox") } };
+const results = await runCases({ choose: isWanted, ...commands });
 
 const show = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing"));
 const isStrict = ({ aspect }: Disagreement): boolean => (STRICT as readonly string[]).includes(aspect);

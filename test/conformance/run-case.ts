@@ -1,25 +1,35 @@
 /** Builds a case with our own code and describes what came of it. */
 import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { type Built, runBuild } from "../../src/build.js";
 import { openStore, type Store } from "../../src/cache/store.js";
 import { isOcibuildError } from "../../src/errors.js";
 import type { TaskOutcome } from "../../src/events.js";
+import type { Executor } from "../../src/executor/contract.js";
 import { decodeLayerIndex } from "../../src/layers/layer-index.js";
 import { LayerStore } from "../../src/layers/layer-store.js";
 import type { DiffId } from "../../src/oci/digest.js";
 import type { Image } from "../../src/oci/types.js";
 import type { BuildOptions, NamedContextInput } from "../../src/options.js";
+import type { RunOptions } from "../../src/pipeline/run-options.js";
 import { addBaseImage } from "./base-image.js";
 import { MissingRequirement } from "./bytes.js";
-import type { CaseContext, ConformanceCase } from "./cases.js";
+import type { CaseContext, CaseOptions, ConformanceCase } from "./cases.js";
 import type { Actual, ActualImage } from "./compare.js";
 import { describeChanges, describeLayer } from "./flatten.js";
 import { materialise } from "./materialise.js";
 import { serveCase } from "./serve.js";
 
 export type RunMode = "fresh" | "again";
+
+/** What it takes to run the cases with RUN. */
+export interface RunCommands {
+  readonly executor: string | Executor;
+  /** The program that the base image consists of. */
+  readonly busybox: Buffer;
+}
 
 /** What all cases share: a store with the base image, and a folder for their files. */
 export class CaseRunner implements AsyncDisposable {
@@ -28,9 +38,11 @@ export class CaseRunner implements AsyncDisposable {
   readonly #store: Store;
   readonly #layers: LayerStore;
   readonly #base: DiffId;
+  readonly #commands: RunCommands | undefined;
   #count = 0;
 
-  private constructor(mode: RunMode, folder: string, store: Store, base: DiffId) {
+  private constructor(mode: RunMode, folder: string, store: Store, base: DiffId, commands: RunCommands | undefined) {
+    this.#commands = commands;
     this.#mode = mode;
     this.#folder = folder;
     this.#store = store;
@@ -39,11 +51,12 @@ export class CaseRunner implements AsyncDisposable {
   }
 
   /** @param mode `again`: every case is built twice, the second time from what the first left */
-  static async create(mode: RunMode = "fresh"): Promise<CaseRunner> {
-    const folder = mkdtempSync(join(fastFolder(), "ocibuild-conformance-"));
+  static async create(mode: RunMode = "fresh", commands?: RunCommands): Promise<CaseRunner> {
+    const parent = commands === undefined ? fastFolder() : tmpdir();
+    const folder = mkdtempSync(join(parent, "ocibuild-conformance-"));
     const store = await openStore(join(folder, "store"));
-    const base = await addBaseImage(store, Buffer.from("stands for a program: nothing is run\n"));
-    return new CaseRunner(mode, folder, store, base);
+    const busybox = commands?.busybox ?? Buffer.from("stands for a program: nothing is run\n");
+    return new CaseRunner(mode, folder, store, await addBaseImage(store, busybox), commands);
   }
 
   /** @throws MissingRequirement */
@@ -77,6 +90,7 @@ export class CaseRunner implements AsyncDisposable {
     materialise(contextFolder, context);
     if (options.dockerfileEntries !== undefined) materialise(dockerfileFolder, options.dockerfileEntries);
     if (dockerfile !== undefined) writeFileSync(join(dockerfileFolder, name), dockerfile, { mode: 0o644 });
+    const closing: Server[] = [];
     try {
       const { target, buildArgs, labels, platform, rewriteTimestamp } = options;
       const buildOptions: BuildOptions = {
@@ -88,6 +102,7 @@ export class CaseRunner implements AsyncDisposable {
         ...(buildArgs === undefined ? {} : { buildArgs }),
         ...(labels === undefined ? {} : { labels }),
         ...(platform === undefined ? {} : { platforms: platform.split(",") }),
+        ...(await this.#runOptions(options, folder, closing)),
         buildContexts: await this.#namedContexts(options.buildContexts ?? {}, folder),
         outputs: [rewriteTimestamp === true ? "type=image,rewrite-timestamp=true" : "type=image"],
       };
@@ -97,7 +112,37 @@ export class CaseRunner implements AsyncDisposable {
     } catch (error) {
       if (!isOcibuildError(error)) throw error;
       return { result: "error", message: error.message, line: error.location?.line };
+    } finally {
+      for (const server of closing) server.close();
     }
+  }
+
+  async #runOptions(
+    options: CaseOptions,
+    folder: string,
+    closing: Server[],
+  ): Promise<RunOptions & Pick<BuildOptions, "secrets">> {
+    const { secrets = {}, ssh = [], addHosts, network, shmSize, ulimit, allow } = options;
+    const sockets: Record<string, string> = {};
+    for (const id of ssh) {
+      const agent = createServer();
+      closing.push(agent);
+      sockets[id] = join(folder, `agent-${id}`);
+      await new Promise<void>((resolve) => agent.listen(sockets[id], resolve));
+    }
+    const values = Object.entries(secrets).map(([id, value]) => [
+      id,
+      typeof value === "string" ? value : Buffer.from(value.base64, "base64"),
+    ]);
+    return {
+      secrets: Object.fromEntries(values),
+      ssh: sockets,
+      ...(addHosts === undefined ? {} : { addHosts }),
+      ...(network === undefined ? {} : { network }),
+      ...(shmSize === undefined ? {} : { shmSize: Number(shmSize) }),
+      ...(ulimit === undefined ? {} : { ulimits: ulimit }),
+      ...(allow === undefined ? {} : { allow }),
+    };
   }
 
   #commonOptions(context: string): BuildOptions {
@@ -109,6 +154,7 @@ export class CaseRunner implements AsyncDisposable {
       compression: { kind: "uncompressed" },
       // A layer of another case may have the same key: times, which cases may pin, are no part of it.
       noCache: this.#mode === "fresh",
+      executor: this.#commands?.executor ?? "none",
     };
   }
 

@@ -12,10 +12,11 @@ import {
   type ReportedAspect,
 } from "./compare.js";
 import { REWORDED } from "./exceptions.js";
-import { CaseRunner, type RunMode } from "./run-case.js";
+import { CaseRunner, type RunCommands, type RunMode } from "./run-case.js";
 
 /** Cases that are built at a time: one waits for the disk while another computes. */
 const PARALLEL = 16;
+const PARALLEL_COMMANDS = 4;
 
 export interface CaseResult {
   readonly id: string;
@@ -33,17 +34,24 @@ export interface RunCasesOptions {
   /** Takes all without it. */
   readonly choose?: (id: string) => boolean;
   readonly mode?: RunMode;
+  /** With it the cases that need RUN are run, and no others. */
+  readonly commands?: RunCommands;
 }
 
-/** The results of the cases that need no RUN, in the order of the groups. */
+/** The results of the cases that need no RUN (or of those that do), in the order of the groups. */
 export async function runCases(options: RunCasesOptions = {}): Promise<CaseResult[]> {
-  const { choose = () => true, mode } = options;
+  const { choose = () => true, mode, commands } = options;
   const cases = caseGroups()
     .flatMap((group) => loadCases(group))
-    .filter((each) => !each.requires.includes("run") && choose(each.id));
+    .filter((each) => each.requires.includes("run") === (commands !== undefined) && choose(each.id));
   const results = new Map<string, CaseResult>();
-  await using runner = await CaseRunner.create(mode);
-  await forEachLimited(cases, PARALLEL, {}, async (each) => void results.set(each.id, await runCase(runner, each)));
+  await using runner = await CaseRunner.create(mode, commands);
+  await forEachLimited(
+    cases,
+    commands === undefined ? PARALLEL : PARALLEL_COMMANDS,
+    {},
+    async (each) => void results.set(each.id, await runCase(runner, each)),
+  );
   return cases.map(({ id }) => results.get(id)!);
 }
 
