@@ -1,5 +1,6 @@
 /** A named text with line arithmetic: offsets ⇄ lines, and the excerpt that errors show. */
 import type { SourceLocation, Span } from "../errors.js";
+import { hideCredentialsIn } from "./hide-credentials.js";
 
 export interface SourceText {
   /** Name as the user knows it. */
@@ -57,7 +58,7 @@ export function locate(source: SourceText, span: Span): SourceLocation {
   const gutter = String(last).length;
   const rows: string[] = [];
   for (let number = Math.max(1, line - 1); number <= last; number++) {
-    const shown = lineAt(source, number).slice(0, EXCERPT_WIDTH);
+    const shown = hideCredentialsIn(lineAt(source, number), EXCERPT_WIDTH);
     if (number === last && number !== line && shown.trim() === "") continue;
     rows.push(`${number === line ? ">" : " "} ${String(number).padStart(gutter)} | ${shown}`.trimEnd());
     if (number === line && column <= EXCERPT_WIDTH) {
