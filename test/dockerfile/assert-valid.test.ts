@@ -25,7 +25,7 @@ describe("assertValid", () => {
     );
     expect(error.location).toMatchObject({ file: "Dockerfile", line: 3, column: 6 });
     expect(error.location!.excerpt).toContain("^^^^^^^^");
-    expect(error.hint).toContain("flags of COPY");
+    expect(error.hint).toContain("write --from");
     expect(error.details.diagnostics).toHaveLength(2);
   });
 });

@@ -92,24 +92,27 @@ function wordChanges(rewriting: Rewriting): readonly TextChange[] | undefined {
   const inList = old.isList && source[skipBlanks(source, headEnd(instruction))] === "[";
   const changes: TextChange[] = [...bodies];
   let next = 0;
+  let previousEnd = headEnd(instruction);
+  const insertUpTo = (end: number): void => {
+    const text = wanted.args.slice(next, end).map((part) => printArgument(part, style.keywordCase));
+    if (text.length > 0) changes.push({ start: previousEnd, end: previousEnd, text: text.join("") });
+    next = end;
+  };
   for (const [index, argument] of old.args.entries()) {
     const span = spans[index]!;
-    const match = wanted.args[next];
-    if (match?.key !== argument.key) {
-      if (inList || old.args.length === 1) return undefined;
-      changes.push({ ...removal(rewriting, span, spans[index - 1]?.end ?? headEnd(instruction)), text: "" });
-      continue;
+    const match = wanted.args.findIndex(({ key }, place) => place >= next && key === argument.key);
+    if (match !== next && (inList || old.args.length === 1)) return undefined;
+    if (match === -1) {
+      changes.push({ ...removal(rewriting, span, previousEnd), text: "" });
+    } else {
+      insertUpTo(match);
+      const { text } = wanted.args[next++]!;
+      if (text !== argument.text) changes.push({ ...span, text: inList ? JSON.stringify(text) : text });
     }
-    next++;
-    if (match.text === argument.text) continue;
-    changes.push({ ...span, text: inList ? JSON.stringify(match.text) : match.text });
+    previousEnd = span.end;
   }
-  const more = wanted.args.slice(next);
-  if (more.length > 0 && inList) return undefined;
-  const end = spans[spans.length - 1]!.end;
-  if (more.length > 0) {
-    changes.push({ start: end, end, text: more.map((part) => printArgument(part, style.keywordCase)).join("") });
-  }
+  if (inList && next < wanted.args.length) return undefined;
+  insertUpTo(wanted.args.length);
   return changes;
 }
 

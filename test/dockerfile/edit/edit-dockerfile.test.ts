@@ -82,7 +82,7 @@ describe("editDockerfile", () => {
   it.each<[string, Parameters<typeof updateInstruction<"COPY">>[1], string]>([
     ["COPY   a  b", { destination: "/c" }, "COPY   a  /c"],
     ["COPY   a  b", { sources: ["x"] }, "COPY   x  b"],
-    ["COPY   a  b", { sources: ["a", "x"] }, "COPY   a x b"],
+    ["COPY   a  b", { sources: ["a", "x"] }, "COPY   a x  b"],
     ["COPY a  b   /c", { sources: ["b"] }, "COPY b   /c"],
     ["COPY a  b   /c", { sources: ["a"] }, "COPY a   /c"],
     ["COPY   a  b", { sources: ["a b"] }, 'COPY   ["a b", "b"]'],
