@@ -1,8 +1,10 @@
 /** The public exports of `ocibuild`. */
 import { type Built, runBuild } from "./build.js";
+import { type CheckResult, type OutlineResult, runCheck, runOutline, runTargets, type TargetsResult } from "./call.js";
 import type { BuildOptions } from "./options.js";
 
 export type { Built } from "./build.js";
+export type { CheckResult, Finding, OutlineResult, TargetsResult } from "./call.js";
 export type { Compression } from "./compression/compression.js";
 export { type ContextSource, dir, type FileSelection, git, http, memory, tar } from "./context/context-source.js";
 export type { MemoryFiles } from "./context/memory-tree.js";
@@ -58,4 +60,33 @@ export async function build(options: BuildOptions): Promise<Built> {
   const { checkOptions } = await import("./options-schema.js");
   checkOptions(options);
   return runBuild(options);
+}
+
+/**
+ * Checks a Dockerfile by the rules of docs/rules/: all stages, or what `options.target` needs. Images are resolved, nothing
+ * is built; where results would go means nothing.
+ *
+ * @example
+ * const { findings } = await check({ context: "." });
+ * for (const { rule, message, location } of findings) console.log(`${location.file}:${location.line} ${rule}: ${message}`);
+ * @throws OcibuildError when there is no Dockerfile to check; what is wrong with it is in the result's `error`
+ */
+export async function check(options: BuildOptions): Promise<CheckResult> {
+  const { checkOptions } = await import("./options-schema.js");
+  checkOptions(options);
+  return runCheck(options);
+}
+
+/** The build arguments, secrets and SSH agents that the target can be given. @throws what a build throws before its first step */
+export async function outline(options: BuildOptions): Promise<OutlineResult> {
+  const { checkOptions } = await import("./options-schema.js");
+  checkOptions(options);
+  return runOutline(options);
+}
+
+/** The stages of the Dockerfile, as they can be named by `target`. @throws OcibuildError: CONTEXT_…, DOCKERFILE_… */
+export async function targets(options: BuildOptions): Promise<TargetsResult> {
+  const { checkOptions } = await import("./options-schema.js");
+  checkOptions(options);
+  return runTargets(options);
 }

@@ -80,6 +80,7 @@ export {
 export { formatInstruction } from "./edit/format-instruction.js";
 export type { InstructionStyle } from "./edit/print-parts.js";
 export { type ExpandOptions, type Expansion, expandWord, type Variables } from "./expand.js";
+export { listTargets, type Target } from "./list-targets.js";
 export { type ParsedInstruction, type ParseLimits, parseDockerfile, parseInstruction } from "./parse.js";
 export {
   type CacheSharing,

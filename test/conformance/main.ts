@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { type Disagreement, STRICT } from "./compare.js";
 import { EXCEPTIONS } from "./exceptions.js";
+import { LINT_ASPECTS, lintCases } from "./lint-score.js";
 import { type CaseResult, reportedScore, runCases } from "./score.js";
 
 const wanted = process.argv.slice(2);
@@ -38,9 +39,20 @@ for (const group of new Set(results.map((result) => result.group)))
   );
 printScore("all", results);
 
+const checked = await lintCases(isWanted);
+for (const { id, expected, actual, differing } of checked) {
+  for (const aspect of differing) {
+    console.log(`${id}\n  ${aspect}\n    expected ${show(expected[aspect])}\n    got      ${show(actual[aspect])}`);
+  }
+}
+const checks = LINT_ASPECTS.map((aspect) => {
+  return `${aspect} ${checked.filter(({ differing }) => !differing.includes(aspect)).length}/${checked.length}`;
+});
+console.log(`build checks               ${checks.join(", ")}`);
+
 const unexpected = results.filter((result) => result.disagreements.some((each) => !isExpected(result, each)));
 if (unexpected.length > 0) console.log(`no exceptions: ${unexpected.map(({ id }) => id).join(", ")}`);
-process.exitCode = unexpected.length === 0 ? 0 : 1;
+process.exitCode = unexpected.length === 0 && checked.every(({ differing }) => differing.length === 0) ? 0 : 1;
 
 function printScore(name: string, some: readonly CaseResult[]): void {
   const strict = `${String(some.filter(agrees).length).padStart(4)}/${String(some.length).padEnd(4)}`;
