@@ -59,6 +59,7 @@ function plannedOutput(spec: OutputSpec, tags: readonly Reference[], options: Ex
       hint: "Add --tag HOST/NAME:TAG, or name= to the output.",
     });
   }
+  assertPossible(spec);
   const readsBlobs = spec.type === "oci" || spec.type === "docker" || (spec.type === "image" && !spec.push);
   const readsRootfs = spec.type === "local" || spec.type === "tar";
   return {
@@ -137,27 +138,20 @@ async function create(spec: OutputSpec, options: ExporterOptions): Promise<Expor
   switch (spec.type) {
     case "oci": {
       if (!spec.tar) {
-        if (spec.dest === undefined || spec.dest === "-") throw needsDest("type=oci,tar=false", "a folder");
         const { ociLayout } = await import("../output/oci-layout.js");
-        return ociLayout(resolve(options.cwd, spec.dest));
+        return ociLayout(resolve(options.cwd, spec.dest ?? ""));
       }
       const { ociArchive } = await import("../output/oci-archive.js");
-      return ociArchive(destination(spec.dest, "type=oci", options));
+      return ociArchive(destination(spec.dest ?? "", options));
     }
     case "docker": {
       const { dockerArchive } = await import("../output/docker-archive.js");
-      return dockerArchive(destination(spec.dest, "type=docker", options));
+      return dockerArchive(destination(spec.dest ?? "", options));
     }
     case "image": {
       if (!spec.push) {
         const { localStore } = await import("../output/local-store.js");
         return localStore(options.store);
-      }
-      if (spec.insecure) {
-        throw new OcibuildError("OPTIONS_UNSUPPORTED", '"registry.insecure=true" is not supported', {
-          details: { option: "output registry.insecure" },
-          hint: "Name the host with --insecure-registry HOST.",
-        });
       }
       const { registryExporter } = await import("../output/registry.js");
       const { registryPusher } = await import("../registry/push.js");
@@ -169,7 +163,7 @@ async function create(spec: OutputSpec, options: ExporterOptions): Promise<Expor
     }
     case "tar": {
       const { rootfsTar } = await import("../output/rootfs-tar.js");
-      return rootfsTar(destination(spec.dest, "type=tar", options), rootfsOptions(spec));
+      return rootfsTar(destination(spec.dest, options), rootfsOptions(spec));
     }
     case "cacheonly":
       return undefined;
@@ -185,9 +179,35 @@ function rootfsOptions(spec: OutputSpec & { readonly type: "local" | "tar" }): o
   };
 }
 
-function destination(dest: string | undefined, output: string, options: ExporterOptions): Destination {
-  if (dest === undefined || dest === "") throw needsDest(output, "a file");
+function destination(dest: string, options: ExporterOptions): Destination {
   return dest === "-" ? { stream: options.stdout, name: "standard output" } : { path: resolve(options.cwd, dest) };
+}
+
+/** Said before anything is built. @throws OPTIONS_INVALID, OPTIONS_UNSUPPORTED */
+function assertPossible(spec: OutputSpec): void {
+  switch (spec.type) {
+    case "oci":
+      if (!spec.tar && (spec.dest === undefined || spec.dest === "" || spec.dest === "-")) {
+        throw needsDest("type=oci,tar=false", "a folder");
+      }
+      if (spec.dest === undefined || spec.dest === "") throw needsDest("type=oci", "a file");
+      return;
+    case "docker":
+    case "tar":
+      if (spec.dest === undefined || spec.dest === "") throw needsDest(`type=${spec.type}`, "a file");
+      return;
+    case "image":
+      if (!spec.insecure) return;
+      throw new OcibuildError("OPTIONS_UNSUPPORTED", '"registry.insecure=true" is not supported', {
+        details: { option: "output registry.insecure" },
+        hint: "Name the host with --insecure-registry HOST.",
+      });
+    case "local":
+    case "cacheonly":
+      return;
+    default:
+      spec satisfies never;
+  }
 }
 
 function needsDest(output: string, what: string): OcibuildError<"OPTIONS_INVALID"> {
