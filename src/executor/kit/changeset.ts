@@ -1,0 +1,86 @@
+/** The upper folder of an overlay as GNU tar reads it → an OCI layer. @spec layer.md#whiteouts */
+import { OcibuildError } from "../../errors.js";
+import type { TarEntry } from "../../tar/entry.js";
+import type { ByteString } from "../../util/bytes.js";
+import type { TarOutput, TarRewrite } from "./tar-rewriter.js";
+import { imageXattrs, isOpaque } from "./xattrs.js";
+
+export interface ChangesetOptions {
+  readonly executor: string;
+  readonly limitBytes: number;
+  /** How the top directory was when the command started: it is in the changeset only when that is not so any more. */
+  readonly root: { readonly mode: number; readonly uid: number; readonly gid: number };
+}
+
+/** Arguments for GNU tar that make it read the folder `folder` for `changesetRewrite`. */
+export function changesetTarArguments(folder: string): readonly string[] {
+  return [
+    "--create",
+    "--format=pax",
+    "--sort=name",
+    "--numeric-owner",
+    "--xattrs",
+    "--xattrs-include=*",
+    "--pax-option=delete=atime,delete=ctime",
+    "--one-file-system",
+    "--warning=no-file-ignored",
+    "--directory",
+    folder,
+    "--file=-",
+    "--",
+    ".",
+  ];
+}
+
+/** Turns overlayfs' marks into whiteouts. @throws (while it is read) EXECUTOR_FAILED above the limit */
+export function changesetRewrite(options: ChangesetOptions): TarRewrite {
+  let bytes = 0;
+  return {
+    entry(entry, output) {
+      bytes += entry.size;
+      if (bytes > options.limitBytes) throw tooLarge(options);
+      if (entry.path === "") {
+        const { mode, uid, gid } = options.root;
+        if (entry.mode !== mode || entry.uid !== uid || entry.gid !== gid) output.emit({ ...entry, xattrs: undefined });
+        return;
+      }
+      const slash = entry.path.lastIndexOf("/") + 1;
+      const name = entry.path.slice(slash);
+      const folder = entry.path.slice(0, slash);
+      if (entry.type === "char" && entry.devMajor === 0 && entry.devMinor === 0) {
+        emitWhiteout(output, `${folder}.wh.${name}`);
+        return;
+      }
+      // A layer has no way to say it; the names mean something else there.
+      if (name.startsWith(".wh.")) return;
+      output.emit({ ...entry, xattrs: imageXattrs(entry.xattrs, true) });
+      if (entry.size > 0) output.keepContent();
+      if (entry.type === "dir" && isOpaque(entry.xattrs)) emitWhiteout(output, `${entry.path}/.wh..wh..opq`);
+    },
+  };
+}
+
+function emitWhiteout(output: TarOutput, path: string): void {
+  const entry: TarEntry = {
+    path: path as ByteString,
+    type: "file",
+    mode: 0o600,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    mtimeSeconds: 0,
+    mtimeNanos: 0,
+    linkname: "" as ByteString,
+    devMajor: 0,
+    devMinor: 0,
+    xattrs: undefined,
+  };
+  output.emit(entry);
+}
+
+function tooLarge({ executor, limitBytes }: ChangesetOptions): OcibuildError {
+  return new OcibuildError("EXECUTOR_FAILED", `what RUN changed is larger than the limit of ${limitBytes} bytes`, {
+    details: { executor },
+    hint: "Write less in this step, or raise the limit.",
+  });
+}

@@ -1,0 +1,221 @@
+/**
+ * An OCI layer → the tar that GNU tar turns into a lower folder of an overlay.
+ *
+ * What comes out can be unpacked into an empty folder by anybody: every parent is a directory that was written before, so
+ * nothing is ever written through a link (U1, U2), hard links lead to files of the same layer (U3), devices and overlayfs'
+ * own attributes are gone (U7, U8), whiteouts come last and are overlayfs' (U6).
+ */
+import { OcibuildError } from "../../errors.js";
+import type { TarEntry } from "../../tar/entry.js";
+import { type ByteString, textOf } from "../../util/bytes.js";
+import type { RootMeta } from "./prepared-layer.js";
+import type { RootView } from "./root-view.js";
+import type { TarOutput, TarRewrite } from "./tar-rewriter.js";
+import { imageXattrs } from "./xattrs.js";
+
+export interface LayerRewriteOptions {
+  /** Which attributes the overlay will look at. */
+  readonly overlay: "trusted" | "user";
+  /** `root`: everything belongs to 0. */
+  readonly ids: "all" | "root";
+  /** Highest id that there is. */
+  readonly maxId: number;
+  /** The layers below, for what a layer leaves out: parents, and links among them. */
+  readonly lower: RootView;
+}
+
+const WHITEOUT = ".wh.";
+const OPAQUE = ".wh..wh..opq";
+const MAX_LINKS = 40;
+/** ext4 allows 65,000 names of a file. */
+const MAX_NAMES = 30_000;
+const EMPTY = "" as ByteString;
+
+export class LayerRewrite implements TarRewrite {
+  readonly #options: LayerRewriteOptions;
+  /** What came, by path: directories and symlinks in full, `file` for the rest. */
+  readonly #seen = new Map<ByteString, TarEntry | "file">();
+  /** Directories in which files may be written. */
+  readonly #folders = new Set<ByteString>([EMPTY]);
+  readonly #whiteouts = new Set<ByteString>();
+  readonly opaque: Set<ByteString> = new Set();
+  root: RootMeta | undefined;
+  /** Whether what came out depends on the layers below. */
+  isDependent = false;
+
+  constructor(options: LayerRewriteOptions) {
+    this.#options = options;
+  }
+
+  entry(entry: TarEntry, output: TarOutput): void {
+    const { path, type } = entry;
+    if (path === "") {
+      const own = this.#owned(entry);
+      this.root = { mode: own.mode, uid: own.uid, gid: own.gid };
+      this.#seen.set(EMPTY, own);
+      output.emit(own);
+      return;
+    }
+    const slash = path.lastIndexOf("/");
+    const name = path.slice(slash + 1) as ByteString;
+    const parent = this.#folder(path.slice(0, Math.max(0, slash)) as ByteString, path, output);
+    if (name.startsWith(WHITEOUT)) {
+      this.#whiteout(parent, name, path);
+      return;
+    }
+    if (type === "char" || type === "block") return;
+    const place = join(parent, name);
+    const before = this.#seen.get(place);
+    if (before !== undefined && (type === "dir") !== this.#folders.has(place)) this.#forget(place);
+    const own = { ...this.#owned(entry), path: place };
+    if (type === "dir") {
+      this.#folders.add(place);
+      this.#seen.set(place, own);
+      output.emit(own);
+      return;
+    }
+    this.#seen.set(place, type === "symlink" ? own : "file");
+    if (type !== "hardlink") {
+      output.emit(own);
+      if (entry.size > 0) output.keepContent();
+      return;
+    }
+    const target = this.#target(entry, output);
+    if (target !== place) output.emit({ ...own, linkname: target, xattrs: undefined });
+  }
+
+  end(output: TarOutput): void {
+    let first: ByteString | undefined;
+    let names = 0;
+    for (const path of this.#whiteouts) {
+      // The file of the same layer is what stays.
+      if (this.#folders.has(path)) this.opaque.add(path);
+      if (this.#seen.has(path)) continue;
+      const isLink = first !== undefined && names < MAX_NAMES;
+      output.emit(specialEntry(path, isLink ? "hardlink" : "char", isLink ? first! : EMPTY));
+      if (!isLink) [first, names] = [path, 0];
+      names++;
+    }
+    for (const path of this.opaque) {
+      const entry = this.#seen.get(path);
+      if (path === "" || entry === undefined || entry === "file") continue;
+      const name = `${this.#options.overlay}.overlay.opaque` as ByteString;
+      output.emit({ ...entry, xattrs: new Map([...(entry.xattrs ?? []), [name, Buffer.from("y")]]) });
+    }
+  }
+
+  /** The directory `path` with links followed inside the image; made as the layers below have it where it did not come. */
+  #folder(path: ByteString, of: ByteString, output: TarOutput): ByteString {
+    if (this.#folders.has(path)) return path;
+    const todo = path.split("/").reverse();
+    let at = EMPTY;
+    let links = 0;
+    while (todo.length > 0) {
+      const name = todo.pop() as ByteString;
+      if (name === "" || name === ".") continue;
+      if (name === "..") {
+        at = at.slice(0, Math.max(0, at.lastIndexOf("/"))) as ByteString;
+        continue;
+      }
+      const next = join(at, name);
+      const link = this.#folders.has(next) ? undefined : this.#enter(next, of, output);
+      if (link === undefined) {
+        at = next;
+        continue;
+      }
+      if (++links > MAX_LINKS) throw invalid(of, "leads through too many links");
+      if (link.startsWith("/")) at = EMPTY;
+      todo.push(...link.split("/").reverse());
+    }
+    return at;
+  }
+
+  /** Makes the directory `path`, or tells where the link that is there leads. */
+  #enter(path: ByteString, of: ByteString, output: TarOutput): ByteString | undefined {
+    const seen = this.#seen.get(path);
+    if (seen !== undefined) {
+      if (seen !== "file" && seen.type === "symlink") return seen.linkname;
+      throw invalid(of, `is below "/${textOf(path)}", which is no directory`);
+    }
+    const { lower } = this.#options;
+    const stat = lower.lstat(path);
+    if (stat !== undefined) this.isDependent = true;
+    if (stat?.isSymbolicLink()) return lower.readlink(path);
+    const made: TarEntry = {
+      ...specialEntry(path, "dir", EMPTY),
+      mode: 0o755,
+      ...(stat?.isDirectory() ? lower.metaOf(stat) : {}),
+    };
+    this.#folders.add(path);
+    this.#seen.set(path, made);
+    output.emit(made);
+    return undefined;
+  }
+
+  #whiteout(parent: ByteString, name: ByteString, path: ByteString): void {
+    if (name === OPAQUE) {
+      this.opaque.add(parent);
+      return;
+    }
+    if (name.startsWith(WHITEOUT + WHITEOUT)) return;
+    const hidden = name.slice(WHITEOUT.length) as ByteString;
+    if (hidden === "" || hidden === "." || hidden === "..") throw invalid(path, "is a whiteout that names no file");
+    this.#whiteouts.add(join(parent, hidden));
+  }
+
+  #target(entry: TarEntry, output: TarOutput): ByteString {
+    const slash = entry.linkname.lastIndexOf("/");
+    const parent = this.#folder(entry.linkname.slice(0, Math.max(0, slash)) as ByteString, entry.path, output);
+    const target = join(parent, entry.linkname.slice(slash + 1) as ByteString);
+    const seen = this.#seen.get(target);
+    if (seen === undefined || this.#folders.has(target)) {
+      throw invalid(entry.path, `is a hard link to "/${textOf(target)}", which is no file of its layer`);
+    }
+    return target;
+  }
+
+  #owned(entry: TarEntry): TarEntry {
+    const { overlay, ids, maxId } = this.#options;
+    if (ids === "all" && (entry.uid > maxId || entry.gid > maxId)) {
+      throw invalid(entry.path, `belongs to ${entry.uid}:${entry.gid}, but ids end at ${maxId} here`);
+    }
+    const owner = ids === "root" ? { uid: 0, gid: 0 } : {};
+    return { ...entry, ...owner, xattrs: imageXattrs(entry.xattrs, overlay === "trusted") };
+  }
+
+  /** A file takes the place of a directory, or the other way round. */
+  #forget(place: ByteString): void {
+    for (const path of [...this.#seen.keys()]) {
+      if (path !== place && !path.startsWith(`${place}/`)) continue;
+      this.#seen.delete(path);
+      this.#folders.delete(path);
+    }
+  }
+}
+
+function join(parent: ByteString, name: ByteString): ByteString {
+  return (parent === "" ? name : `${parent}/${name}`) as ByteString;
+}
+
+function specialEntry(path: ByteString, type: TarEntry["type"], linkname: ByteString): TarEntry {
+  return {
+    path,
+    type,
+    mode: 0o600,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    mtimeSeconds: 0,
+    mtimeNanos: 0,
+    linkname,
+    devMajor: 0,
+    devMinor: 0,
+    xattrs: undefined,
+  };
+}
+
+function invalid(path: ByteString, fault: string): OcibuildError {
+  return new OcibuildError("LAYER_INVALID", `layer entry "/${textOf(path)}" ${fault}`, {
+    details: { path: textOf(path) },
+  });
+}

@@ -1,0 +1,126 @@
+/**
+ * Looks through a stack of prepared layers as overlayfs will, without mounting it: that is how mount points are resolved
+ * inside the image before any program of the host touches them (X1).
+ */
+import { lstatSync, readlinkSync, type Stats } from "node:fs";
+import type { TarEntry } from "../../tar/entry.js";
+import { type ByteString, byteStringOf, fsPath } from "../../util/bytes.js";
+import type { PreparedLayer } from "./prepared-layer.js";
+
+const MAX_LINKS = 40;
+
+export interface ResolvedPath {
+  /** Without symlinks on the way or at the end; no leading slash; the root is the empty string. */
+  readonly path: ByteString;
+  readonly stat: Stats | undefined;
+}
+
+export class RootView {
+  /** Base layer first. */
+  readonly layers: readonly PreparedLayer[];
+  readonly #idInside: (hostId: number) => number;
+
+  /** `idInside` tells which id of the container an id of the host is. */
+  constructor(layers: readonly PreparedLayer[], idInside: (hostId: number) => number) {
+    this.layers = layers;
+    this.#idInside = idInside;
+  }
+
+  /** What `path` is; its parents must not be symlinks. `undefined` when it is not there. */
+  lstat(path: ByteString): Stats | undefined {
+    for (let index = this.layers.length - 1; index >= 0; index--) {
+      const layer = this.layers[index]!;
+      const stat = lstatIn(layer, path);
+      if (stat === "hidden") return undefined;
+      if (stat !== undefined) return isWhiteout(stat) ? undefined : stat;
+      if (isBelowOpaque(layer, path)) return undefined;
+    }
+    return undefined;
+  }
+
+  /** Whether a file at `path` of a layer below all others could not be seen. */
+  hidesBelow(path: ByteString): boolean {
+    return this.layers.some((layer) => lstatIn(layer, path) !== undefined || isBelowOpaque(layer, path));
+  }
+
+  /** `path` (absolute or relative to the root) with symlinks followed inside the root; `undefined` for endless ones. */
+  resolve(path: ByteString): ResolvedPath | undefined {
+    const todo = path.split("/").reverse();
+    let links = 0;
+    let at = "" as ByteString;
+    let stat = this.lstat(at);
+    while (todo.length > 0) {
+      const name = todo.pop()!;
+      if (name === "" || name === ".") continue;
+      if (name === "..") {
+        at = at.slice(0, Math.max(0, at.lastIndexOf("/"))) as ByteString;
+        stat = this.lstat(at);
+        continue;
+      }
+      const next = (at === "" ? name : `${at}/${name}`) as ByteString;
+      const found = this.lstat(next);
+      if (found?.isSymbolicLink()) {
+        if (++links > MAX_LINKS) return undefined;
+        const target = this.readlink(next);
+        if (target.startsWith("/")) at = "" as ByteString;
+        todo.push(...target.split("/").reverse());
+        stat = this.lstat(at);
+        continue;
+      }
+      at = next;
+      stat = found;
+    }
+    return { path: at, stat };
+  }
+
+  /** The fields of a tar entry that a directory has from `stat`. */
+  metaOf(stat: Stats): Pick<TarEntry, "mode" | "uid" | "gid" | "mtimeSeconds"> {
+    return {
+      mode: stat.mode & 0o7777,
+      uid: this.#idInside(stat.uid),
+      gid: this.#idInside(stat.gid),
+      mtimeSeconds: Math.floor(stat.mtimeMs / 1000),
+    };
+  }
+
+  /** The target of the symlink at `path`, verbatim. */
+  readlink(path: ByteString): ByteString {
+    for (let index = this.layers.length - 1; index >= 0; index--) {
+      const layer = this.layers[index]!;
+      if (lstatIn(layer, path) !== undefined) return readLinkIn(layer, path);
+    }
+    return "" as ByteString;
+  }
+}
+
+/** The target of a symlink of one layer, verbatim. */
+function readLinkIn(layer: PreparedLayer, path: ByteString): ByteString {
+  return byteStringOf(readlinkSync(placeOf(layer, path), { encoding: "buffer" }));
+}
+
+function placeOf(layer: PreparedLayer, path: ByteString): string | Buffer {
+  return fsPath(`${layer.folder}/${path}` as ByteString);
+}
+
+/** `hidden` when a parent is no directory in this layer. */
+function lstatIn(layer: PreparedLayer, path: ByteString): Stats | "hidden" | undefined {
+  try {
+    return lstatSync(placeOf(layer, path), { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return "hidden";
+    throw error;
+  }
+}
+
+/** Overlayfs' sign for a deleted file. */
+export function isWhiteout(stat: Stats): boolean {
+  return stat.isCharacterDevice() && stat.rdev === 0;
+}
+
+function isBelowOpaque({ opaque }: PreparedLayer, path: ByteString): boolean {
+  if (opaque.size === 0 || path === "") return false;
+  for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
+    if (opaque.has(path.slice(0, end) as ByteString)) return true;
+  }
+  return opaque.has("" as ByteString);
+}

@@ -1,0 +1,147 @@
+/** Whether this machine lets the executor work, found out by doing the least of it once. */
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { arch } from "node:process";
+import { parsePlatform } from "../../oci/platform.js";
+import type { Platform } from "../../oci/types.js";
+import type { ExecutorProbe } from "../contract.js";
+import { runChild } from "../kit/child.js";
+import { installHint, systemProgram } from "../kit/programs.js";
+import { subordinateIds } from "./user-ids.js";
+
+const PROGRAMS = ["sh", "setpriv", "unshare", "mount", "umount", "prlimit", "flock", "env", "tar", "mkfifo"] as const;
+
+export async function probeNamespaces(stateDir: string, signal: AbortSignal | undefined): Promise<ExecutorProbe> {
+  signal?.throwIfAborted();
+  if (process.platform !== "linux") {
+    return { usable: false, reason: `Namespaces are of Linux, and this is ${process.platform}.` };
+  }
+  const isRoot = process.getuid?.() === 0;
+  const missing = [...PROGRAMS, ...(isRoot ? [] : ["nsenter"])].filter((name) => systemProgram(name) === undefined);
+  if (missing.length > 0) {
+    return { usable: false, reason: `The program "${missing[0]}" is missing.`, hint: installHint(missing) };
+  }
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const hasIds = isRoot || subordinateIds(process.getuid!()) !== undefined;
+  const problem = await tryOut(stateDir, isRoot, signal);
+  if (problem !== undefined) return problem;
+  const notes = [
+    "RUN shares the network of the host: it reaches services on its loopback.",
+    ...(hasIds
+      ? []
+      : ["Only root exists in RUN: give this user a range in /etc/subuid and /etc/subgid, and install uidmap."]),
+  ];
+  return {
+    usable: true,
+    note: notes.join(" "),
+    capabilities: {
+      boundary: "namespaces",
+      platforms: runnablePlatforms(),
+      mounts: ["bind", "cache", "tmpfs", "secret", "ssh", "file"],
+      networks: ["default", "none", "host"],
+      securities: isRoot ? ["sandbox", "insecure"] : ["sandbox"],
+      ids: hasIds ? "all" : "root",
+      limits: true,
+    },
+  };
+}
+
+/** Numbers the steps, so that the code of the script's end says which one is not allowed here. */
+const STEPS: readonly (readonly [code: number, reason: string, hint: string])[] = [
+  [11, "/proc cannot be mounted here.", "In a container, run it with its /proc unmasked, or use another executor."],
+  [
+    12,
+    "The store is on a file system that overlayfs cannot write to.",
+    "Choose a store on ext4, xfs, btrfs or tmpfs with --root.",
+  ],
+  [
+    13,
+    "unshare, mount or setpriv lack options that are needed; BusyBox has its own.",
+    installHint(["unshare", "mount"]),
+  ],
+];
+
+async function tryOut(stateDir: string, isRoot: boolean, signal?: AbortSignal): Promise<ExecutorProbe | undefined> {
+  const script = [
+    `cd "$1" || exit 12`,
+    `"$2" -n -t proc proc /proc || exit 11`,
+    // In memory, so that there is nothing to clean up; the store's own file system is tried by the second overlay.
+    `"$2" -n -t tmpfs tmpfs /mnt && mkdir /mnt/l /mnt/n /mnt/m || exit 11`,
+    `"$2" -n -t overlay -o "lowerdir=/mnt/l:/mnt/n$3" overlay /mnt/m || exit 12`,
+    `"$4" --bounding-set=-all,+chown --inh-caps=-all -- "$5" --root=. --wd=/ --version >/dev/null 2>&1; exit 0`,
+  ].join("\n");
+  const program = (name: string): string => systemProgram(name)!;
+  const { code, words } = await runChild(
+    [
+      program("setpriv"),
+      "--pdeathsig=KILL",
+      "--",
+      program("unshare"),
+      ...(isRoot ? [] : ["--user", "--map-root-user"]),
+      "--mount",
+      "--pid",
+      "--uts",
+      "--ipc",
+      "--fork",
+      "--kill-child=KILL",
+      "--propagation=private",
+      "--",
+      program("sh"),
+      "-c",
+      script,
+      "sh",
+      stateDir,
+      program("mount"),
+      isRoot ? "" : ",userxattr",
+      program("setpriv"),
+      program("unshare"),
+    ],
+    { signal },
+  );
+  if (code === 0) return undefined;
+  const step = STEPS.find(([number]) => number === code);
+  if (step !== undefined) return { usable: false, reason: `${step[1]} ${words}`.trim(), hint: step[2] };
+  const hint = isRoot
+    ? "In a container, this takes CAP_SYS_ADMIN; use another executor there."
+    : "Allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0.";
+  return { usable: false, reason: `Namespaces cannot be made here: ${words || `ended with ${code}`}.`, hint };
+}
+
+const ARCHITECTURES: ReadonlyMap<string, string> = new Map([
+  ["x64", "linux/amd64"],
+  ["arm64", "linux/arm64"],
+  ["arm", "linux/arm/v7"],
+  ["ia32", "linux/386"],
+  ["ppc64", "linux/ppc64le"],
+  ["s390x", "linux/s390x"],
+  ["riscv64", "linux/riscv64"],
+  ["loong64", "linux/loong64"],
+]);
+const EMULATORS: ReadonlyMap<string, string> = new Map([
+  ["qemu-x86_64", "linux/amd64"],
+  ["qemu-aarch64", "linux/arm64"],
+  ["qemu-arm", "linux/arm/v7"],
+  ["qemu-i386", "linux/386"],
+  ["qemu-ppc64le", "linux/ppc64le"],
+  ["qemu-s390x", "linux/s390x"],
+  ["qemu-riscv64", "linux/riscv64"],
+  ["qemu-loongarch64", "linux/loong64"],
+]);
+
+/** The machine's own platform, those its processor runs too, and those with an emulator that opens its files early. */
+function runnablePlatforms(): Platform[] {
+  const own = ARCHITECTURES.get(arch);
+  const texts = new Set(own === undefined ? [] : [own]);
+  if (arch === "x64") texts.add("linux/386");
+  try {
+    for (const name of readdirSync("/proc/sys/fs/binfmt_misc")) {
+      const platform = EMULATORS.get(name);
+      // Without F the emulator's path would be looked up inside the image.
+      if (platform !== undefined && /^flags:.*F/m.test(readFileSync(`/proc/sys/fs/binfmt_misc/${name}`, "utf8"))) {
+        texts.add(platform);
+      }
+    }
+  } catch {
+    // No foreign programs then.
+  }
+  return [...texts].map((text) => parsePlatform(text));
+}

@@ -1,0 +1,111 @@
+/** Starts the namespaces, passes the output on, and tells how it ended; nothing of it outlives this process (K12). */
+import type { Readable } from "node:stream";
+import type { ByteString } from "../../util/bytes.js";
+import type { RunIO, RunSpec } from "../contract.js";
+import { Child, collectText } from "../kit/child.js";
+import { executorFailed } from "../kit/failures.js";
+import type { FifoPool } from "../kit/fifo-pool.js";
+import type { IdSpace } from "../kit/id-space.js";
+import { requireProgram } from "../kit/programs.js";
+
+export interface RunCommandOptions {
+  readonly executor: string;
+  readonly space: IdSpace;
+  readonly pipes: FifoPool;
+  readonly script: ByteString;
+  readonly spec: RunSpec;
+  readonly io: RunIO;
+}
+
+export interface CommandEnd {
+  readonly exitCode: number;
+  readonly signal?: string;
+}
+
+/** Signals by number, as 128 + n stands for them. */
+const SIGNALS: ReadonlyMap<string, number> = new Map([
+  ["SIGHUP", 1],
+  ["SIGINT", 2],
+  ["SIGQUIT", 3],
+  ["SIGILL", 4],
+  ["SIGTRAP", 5],
+  ["SIGABRT", 6],
+  ["SIGBUS", 7],
+  ["SIGFPE", 8],
+  ["SIGKILL", 9],
+  ["SIGUSR1", 10],
+  ["SIGSEGV", 11],
+  ["SIGUSR2", 12],
+  ["SIGPIPE", 13],
+  ["SIGALRM", 14],
+  ["SIGTERM", 15],
+]);
+
+/**
+ * Three things end the namespaces with this process: the parent-death signal of unshare, that of its child, and a watchdog
+ * that reads from us until we are gone and then ends the whole process group. A change of ids clears the first two.
+ */
+const OUTER = '{ read -r end <&4; kill -9 0; } >/dev/null 2>&1 3>&- & exec "$@" 4<&-';
+
+/** @throws EXECUTOR_FAILED when the command was not even started; the signal's reason */
+export async function runCommand(options: RunCommandOptions): Promise<CommandEnd> {
+  const { executor, pipes, script, io } = options;
+  const [stdout, stderr] = await pipes.open();
+  try {
+    io.signal.throwIfAborted();
+    const sh = requireProgram("sh", executor);
+    const child = new Child([sh, "-c", OUTER, "sh", ...namespaceCommand(options, sh)], {
+      stdio: ["pipe", stdout.writeFd, stderr.writeFd, "pipe", "pipe"],
+      cwd: "/",
+      signal: io.signal,
+    });
+    stdout.closeWriter();
+    stderr.closeWriter();
+    const status = collectText(child.extra(3));
+    child.process.once("exit", () => child.extra(4).end());
+    child.input().end(script, "latin1");
+    const reading = Promise.all([forward(stdout.readable, "stdout", io), forward(stderr.readable, "stderr", io)]);
+    // Who cannot take the output ends the command.
+    reading.catch(() => child.kill());
+    const end = await child.ended;
+    await reading;
+    io.signal.throwIfAborted();
+    const said = status().split("\n");
+    if (said.at(-1) !== "R") {
+      throw executorFailed(
+        executor,
+        `the namespaces could not be set up: ${said.join("; ") || `ended with ${end.code ?? end.signal}`}`,
+      );
+    }
+    if (end.code !== null) return { exitCode: end.code };
+    const name = end.signal ?? "SIGKILL";
+    return { exitCode: 128 + (SIGNALS.get(name) ?? 9), signal: name };
+  } finally {
+    stdout.release();
+    stderr.release();
+  }
+}
+
+function namespaceCommand({ executor, space, spec }: RunCommandOptions, sh: string): readonly string[] {
+  return space.command([
+    requireProgram("setpriv", executor),
+    "--pdeathsig=KILL",
+    "--",
+    requireProgram("unshare", executor),
+    "--mount",
+    "--pid",
+    "--uts",
+    "--ipc",
+    ...(spec.network === "none" ? ["--net"] : []),
+    "--fork",
+    "--kill-child=KILL",
+    "--propagation=private",
+    "--",
+    sh,
+    "-s",
+  ]);
+}
+
+async function forward(readable: Readable, stream: "stdout" | "stderr", io: RunIO): Promise<void> {
+  for await (const chunk of readable) await io.onOutput(stream, chunk as Buffer);
+}
