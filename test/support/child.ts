@@ -10,6 +10,7 @@ export async function bundleScript(entry: string, dir: string): Promise<string> 
     input: entry,
     platform: "node",
     resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
+    transform: { target: "node20" },
     logLevel: "silent",
   });
   await bundle.write({ file, format: "esm", codeSplitting: false });
