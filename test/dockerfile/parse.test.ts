@@ -219,6 +219,26 @@ describe("limits", () => {
   });
 });
 
+describe("other frontends", () => {
+  it("C5: `# syntax=` is read as text, whatever it names, and changes nothing", () => {
+    const body = "FROM a\nRUN b\n";
+    for (const name of ["docker/dockerfile:1", "evil.example/frontend@sha256:0", "../../x", "$X", "__proto__"]) {
+      const { directives, stages, diagnostics } = parse(`# syntax=${name}\n${body}`);
+      expect(directives).toMatchObject([{ name: "syntax", value: name }]);
+      expect(stages).toHaveLength(1);
+      expect(diagnostics).toEqual([]);
+    }
+  });
+
+  it("C5, C14: what only another frontend knows is an error that names it", () => {
+    expect(errorsOf("# syntax=x/y:labs\nFROM a\nINCLUDE b\nRUN --gpu=all x\nCOPY --unzip a b\n")).toEqual([
+      "3: unknown instruction: INCLUDE",
+      "4: unknown flag: --gpu",
+      "5: unknown flag: --unzip",
+    ]);
+  });
+});
+
 describe("C4: magic names", () => {
   const magic = ["__proto__", "constructor", "toString", "valueOf", "hasOwnProperty", "__defineGetter__", "prototype"];
 

@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { resolveMount } from "../../src/dockerfile/resolve-mount.js";
-import { only } from "../support/dockerfile.js";
+import { only, parse } from "../support/dockerfile.js";
 
 function resolve(options: string): ReturnType<typeof resolveMount> {
   const [mount] = only("RUN", `RUN --mount='${options}' x`).mounts;
@@ -67,3 +68,52 @@ describe("resolveMount", () => {
     expect(resolve(options)).toMatchObject({ problem });
   });
 });
+
+describe("on any options", () => {
+  const name = fc.constantFrom(
+    ..."type from source src target dst id readonly ro rw required size mode uid gid sharing env TYPE __proto__ constructor x".split(
+      " ",
+    ),
+    "",
+  );
+  const value = fc.constantFrom(
+    ..."bind cache tmpfs secret ssh CACHE shared private locked true false 0 1 0777 -1 99999999999 1g /x ../../x $V ${V:? toString".split(
+      " ",
+    ),
+    "",
+    '"a,b"',
+  );
+  const option = fc.oneof(
+    fc.tuple(name, value).map(([key, text]) => `${key}=${text}`),
+    name,
+    fc.string({ maxLength: 4 }),
+  );
+
+  it("C6, C14: a mount is refused, or every field of it is one of those that are known", () => {
+    let resolved = 0;
+    fc.assert(
+      fc.property(fc.array(option, { minLength: 1, maxLength: 5 }), (options) => {
+        const text = options.join(",").replaceAll("'", "");
+        const [instruction] = parse(`FROM a\nRUN --mount='${text}' x\n`).stages[0]!.instructions;
+        if (instruction?.kind !== "RUN" || instruction.mounts.length === 0) return;
+        const mount = resolveMount(instruction.mounts[0]!, (each) => each);
+        if ("problem" in mount) {
+          expect(mount.problem).not.toBe("");
+          return;
+        }
+        resolved++;
+        expect(Object.keys(mount).sort()).toEqual(FIELDS);
+        expect(["bind", "cache", "tmpfs", "secret", "ssh"]).toContain(mount.type);
+        expect([undefined, "shared", "private", "locked"]).toContain(mount.sharing);
+        for (const number of [mount.mode, mount.uid, mount.gid]) {
+          expect(number === undefined || (number >= 0 && number <= 0xffffffff)).toBe(true);
+        }
+        expect(typeof mount.readOnly).toBe("boolean");
+      }),
+      { numRuns: 3000 },
+    );
+    expect(resolved).toBeGreaterThan(100);
+  });
+});
+
+const FIELDS = "env from gid id mode readOnly required sharing sizeBytes source target type uid".split(" ");

@@ -19,16 +19,18 @@ export function fileStyle(dockerfile: Dockerfile): Required<InstructionStyle> {
   };
 }
 
-/** The blanks before a new instruction of `kind` beside `target`: those of its like nearby. */
-export function indentationBeside(dockerfile: Dockerfile, target: Instruction, kind: Instruction["kind"]): string {
-  const isFrom = kind === "FROM";
+/** Gives the blanks before a new instruction of `kind` beside `target`: those of its like nearby. */
+export function indentations(dockerfile: Dockerfile): (target: Instruction, kind: Instruction["kind"]) => string {
+  const { text } = dockerfile.source;
   const all = instructionsOf(dockerfile);
-  const place = all.indexOf(target);
-  const alike = (instruction: Instruction): boolean => (instruction.kind === "FROM") === isFrom;
-  const model = alike(target)
-    ? target
-    : (all.slice(place).find(alike) ?? all.slice(0, Math.max(0, place)).reverse().find(alike));
-  return model === undefined ? "" : indentationOf(dockerfile.source.text, model);
+  const places = new Map(all.map((instruction, index) => [instruction, index]));
+  return (target, kind) => {
+    const isAlike = (instruction: Instruction): boolean => (instruction.kind === "FROM") === (kind === "FROM");
+    if (isAlike(target)) return indentationOf(text, target);
+    const place = places.get(target) ?? 0;
+    const model = all.slice(place).find(isAlike) ?? all.slice(0, place).findLast(isAlike);
+    return model === undefined ? "" : indentationOf(text, model);
+  };
 }
 
 /** The blanks before `instruction` on its line. */

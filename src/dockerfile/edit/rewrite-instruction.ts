@@ -4,7 +4,7 @@ import type { Instruction } from "../ast.js";
 import { argumentSpans, headEnd } from "./argument-spans.js";
 import { problemOf, writeParts } from "./format-instruction.js";
 import { partsOf } from "./instruction-parts.js";
-import { equalParts, type FlagPart, type InstructionParts } from "./parts.js";
+import { type ArgumentPart, equalParts, type FlagPart, type InstructionParts } from "./parts.js";
 import { type InstructionStyle, needsList, printArgument, printArguments, printFlag } from "./print-parts.js";
 import { applyChanges, type TextChange } from "./text-change.js";
 
@@ -100,7 +100,7 @@ function wordChanges(rewriting: Rewriting): readonly TextChange[] | undefined {
   };
   for (const [index, argument] of old.args.entries()) {
     const span = spans[index]!;
-    const match = wanted.args.findIndex(({ key }, place) => place >= next && key === argument.key);
+    const match = indexOfKey(wanted.args, argument.key, next);
     if (match !== next && (inList || old.args.length === 1)) return undefined;
     if (match === -1) {
       changes.push({ ...removal(rewriting, span, previousEnd), text: "" });
@@ -114,6 +114,11 @@ function wordChanges(rewriting: Rewriting): readonly TextChange[] | undefined {
   if (inList && next < wanted.args.length) return undefined;
   insertUpTo(wanted.args.length);
   return changes;
+}
+
+function indexOfKey(args: readonly ArgumentPart[], key: string, from: number): number {
+  for (let index = from; index < args.length; index++) if (args[index]!.key === key) return index;
+  return -1;
 }
 
 /** Changes of the contents of heredocs that stay; `undefined` when there are others. */

@@ -3,7 +3,7 @@ import { OcibuildError } from "../../errors.js";
 import type { Dockerfile, Instruction } from "../ast.js";
 import { MAX_LINE_BYTES } from "../parse.js";
 import type { Content } from "./edits.js";
-import { indentationBeside } from "./file-style.js";
+import { indentations } from "./file-style.js";
 import { writeParts } from "./format-instruction.js";
 import { partsOf } from "./instruction-parts.js";
 import { parseFragment } from "./parse-fragment.js";
@@ -26,6 +26,7 @@ export interface Writer {
 
 export function createWriter(dockerfile: Dockerfile, style: Required<InstructionStyle>): Writer {
   const { escape: escapeChar, newline } = style;
+  const indentationBeside = indentations(dockerfile);
 
   function writeText(text: string): Written {
     const lines = text.replace(/\r?\n/g, newline);
@@ -52,7 +53,7 @@ export function createWriter(dockerfile: Dockerfile, style: Required<Instruction
       const written = content.map((item): Written => {
         if (typeof item === "string") return writeText(item);
         const parts = partsOf(item, escapeChar);
-        const indentation = beside === undefined ? "" : indentationBeside(dockerfile, beside, item.kind);
+        const indentation = beside === undefined ? "" : indentationBeside(beside, item.kind);
         return { text: indentation + writeParts(parts, style) + newline, parts: [parts] };
       });
       return { text: written.map(({ text }) => text).join(""), parts: written.flatMap(({ parts }) => parts) };

@@ -5,6 +5,7 @@ import { formatInstruction } from "../../../src/dockerfile/edit/format-instructi
 import { expandWord } from "../../../src/dockerfile/expand.js";
 import { isOcibuildError } from "../../../src/errors.js";
 import { parse } from "../../support/dockerfile.js";
+import { runs } from "../../support/runs.js";
 import { description, literalText } from "./arbitrary.js";
 
 describe("formatInstruction", () => {
@@ -89,7 +90,7 @@ describe("formatInstruction", () => {
         // Written once more, from the tree.
         expect(formatInstruction(instruction, { escape: escapeChar })).toBe(text);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
     expect(written).toBeGreaterThan(1500);
   });
@@ -117,7 +118,7 @@ describe("formatInstruction", () => {
         const copy = write({ kind: "COPY", sources: [text], destination: "/", chown: text });
         expect(expanded(copy)).toEqual([text.literal, text.literal]);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 });

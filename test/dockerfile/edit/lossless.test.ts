@@ -17,6 +17,7 @@ import { partsOf } from "../../../src/dockerfile/edit/instruction-parts.js";
 import { isOcibuildError } from "../../../src/errors.js";
 import { conformanceDockerfiles } from "../../support/conformance-dockerfiles.js";
 import { allInstructions, parse } from "../../support/dockerfile.js";
+import { runs } from "../../support/runs.js";
 import { dockerfileText } from "../arbitrary.js";
 import { description } from "./arbitrary.js";
 
@@ -58,7 +59,7 @@ describe("printing", () => {
       fc.property(fc.oneof(dockerfileText, fc.string({ unit: "binary" })), (text) => {
         expect(formatDockerfile(parse(text))).toBe(text);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 
@@ -142,7 +143,7 @@ describe("an edit", () => {
           expect(meaning(result)).toEqual(expected);
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
     for (const type of ["replace", "before", "after", "remove", "stage"]) {
       expect(made.get(type), type).toBeGreaterThan(120);
@@ -176,7 +177,7 @@ describe("an edit", () => {
           expect(keepsAround(formatDockerfile(dockerfile), formatDockerfile(result), start, end)).toBe(true);
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
     expect(made).toBeGreaterThan(800);
   });
