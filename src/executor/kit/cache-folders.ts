@@ -28,6 +28,7 @@ export interface CacheFoldersOptions {
 }
 
 const MAX_PRIVATE = 1000;
+const FILES = "files";
 
 export class CacheFolders {
   readonly #options: CacheFoldersOptions;
@@ -61,17 +62,18 @@ export class CacheFolders {
       await lock.release();
       throw error;
     }
-    return { folder, release: () => lock.release() };
+    return { folder: join(folder, FILES), release: () => lock.release() };
   }
 
   async #make(mount: CacheMount, folder: string, io: RunIO): Promise<void> {
     const { scratch, fill } = this.#options;
     const made = scratch.make();
     try {
-      mkdirSync(join(made, "0"), { mode: 0o755 });
-      await fill(mount, join(made, "0"), io);
+      mkdirSync(join(made, FILES), { mode: 0o755 });
+      await fill(mount, join(made, FILES), io);
       try {
-        renameSync(join(made, "0"), folder);
+        // The folder of files belongs to whom the mount says, who alone may move it; the one around it is ours.
+        renameSync(made, folder);
       } catch (error) {
         // Another one that shares it was quicker.
         if (!existsSync(folder)) throw error;

@@ -14,6 +14,7 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["mount", "mount"],
   ["newuidmap", "uidmap"],
   ["newgidmap", "uidmap"],
+  ["hostname", "hostname"],
   ["tar", "tar"],
   ["sh", "dash"],
 ]);

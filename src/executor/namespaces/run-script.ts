@@ -50,7 +50,7 @@ export function runScript(options: RunScriptOptions): ByteString {
     'fail() { echo "$1" >&3; exit 125; }',
     "main() {",
     "umask 022",
-    `echo ${word(bytesOf(spec.hostname))} > /proc/sys/kernel/hostname || fail "setting the host name failed"`,
+    hostNameLine(options),
     `cd ${word(bytesOf(options.folder))} || fail "the folder of the run is gone"`,
     ...options.before,
     `LIBMOUNT_FORCE_MOUNT2=always ${program("mount")} -n -a -T fstab >&3 2>&3 || fail "mounting failed"`,
@@ -67,6 +67,16 @@ export function runScript(options: RunScriptOptions): ByteString {
     "",
   ];
   return lines.join("\n") as ByteString;
+}
+
+function hostNameLine({ executor, spec, space }: RunScriptOptions): string {
+  const name = word(bytesOf(spec.hostname));
+  // The file belongs to root of the machine, whoever the namespace belongs to.
+  const set =
+    space.overlay === "trusted"
+      ? `echo ${name} > /proc/sys/kernel/hostname`
+      : `${shellWord(requireProgram("hostname", executor))} ${name} 2>&3`;
+  return `${set} || fail "setting the host name failed"`;
 }
 
 function limitLines({ executor, spec }: RunScriptOptions): string[] {
