@@ -73,7 +73,7 @@ async function run(options: BuildOptions): Promise<Built> {
     onWarning: (warning) => onEvent(warningEvent(source, warning)),
   });
   refuseUnallowed(plan, source, allowed(options), options.network);
-  const settings = executionSettings(options);
+  const settings = executionSettings(options, options.buildArgs);
   const { env } = process;
   await using selected =
     firstRunStep(plan) === undefined

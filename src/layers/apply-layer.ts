@@ -30,7 +30,13 @@ export function applyLayer(base: FsTree, entries: readonly IndexedEntry[], openE
 
 /** Applies the layer to a file system that is being edited; its whiteouts reach all that is there before. @throws LAYER_INVALID */
 export function applyEntries(edit: FsEdit, entries: readonly IndexedEntry[], openEntry: OpenEntry): void {
-  for (const entry of entries) if (baseName(entry.path) === OPAQUE) emptyDirectory(edit, parentIn(edit, entry.path));
+  const made = new Set<ByteString>();
+  for (const { path, type } of entries) if (type === "dir") made.add(path);
+  for (const entry of entries) {
+    if (baseName(entry.path) !== OPAQUE) continue;
+    const parent = hidingIn(edit, made, entry.path);
+    if (parent !== undefined) emptyDirectory(edit, parent);
+  }
   for (const entry of entries) {
     const name = baseName(entry.path);
     if (!name.startsWith(WHITEOUT) || name.startsWith(".wh..wh.")) continue;
@@ -40,7 +46,8 @@ export function applyEntries(edit: FsEdit, entries: readonly IndexedEntry[], ope
         details: { path: textOf(entry.path) },
       });
     }
-    edit.remove(joinPath(parentIn(edit, entry.path), hidden as ByteString));
+    const parent = hidingIn(edit, made, entry.path);
+    if (parent !== undefined) edit.remove(joinPath(parent, hidden as ByteString));
   }
   for (const entry of entries) if (!baseName(entry.path).startsWith(WHITEOUT)) addEntry(edit, entry, openEntry);
 }
@@ -76,6 +83,20 @@ function addEntry(edit: FsEdit, entry: IndexedEntry, openEntry: OpenEntry): void
 function parentIn(edit: FsEdit, path: ByteString): ByteString {
   const parent = parentPath(path);
   return edit.lstat(parent)?.type === "dir" ? parent : resolveInTree(edit, parent);
+}
+
+/**
+ * The directory of the lower layers in which the whiteout `path` hides something; `undefined` when the layer makes the
+ * directory itself, in the place of a link or a file: then there is nothing to hide, least of all where the link led.
+ */
+function hidingIn(edit: FsEdit, made: ReadonlySet<ByteString>, path: ByteString): ByteString | undefined {
+  const parent = parentPath(path);
+  if (edit.lstat(parent)?.type === "dir") return parent;
+  for (let at = parent; at !== ""; at = parentPath(at)) {
+    const type = made.has(at) ? edit.lstat(at)?.type : undefined;
+    if (type !== undefined && type !== "dir") return undefined;
+  }
+  return resolveInTree(edit, parent);
 }
 
 /** Layers may leave out parents; engines then make them as root's, 0755. A file in the way gives way. */

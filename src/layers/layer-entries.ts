@@ -165,7 +165,7 @@ function whiteout(path: ByteString): LayerEntry {
   const entry: TarEntry = {
     path,
     type: "file",
-    mode: 0o644,
+    mode: 0,
     uid: 0,
     gid: 0,
     size: 0,

@@ -6,6 +6,7 @@ export interface RunExecution {
   readonly executor: Executor;
   /** Of commands that do not say which. */
   readonly network: RunSpec["network"];
+  readonly hostname: string;
   /** Lines for /etc/hosts. */
   readonly hosts: RunSpec["hosts"];
   readonly shmSizeBytes: number | undefined;
@@ -20,9 +21,10 @@ export interface RunExecution {
 export const CHANGESET_LIMIT_BYTES: number = 64 * 1024 ** 3;
 
 /** What of it enters the cache keys of commands: what they can see. Who runs them is none of it. */
-export function projectExecution({ network, hosts, shmSizeBytes, ulimits }: RunExecution): JsonObject {
+export function projectExecution({ network, hostname, hosts, shmSizeBytes, ulimits }: RunExecution): JsonObject {
   return {
     network,
+    hostname,
     hosts: hosts.map(({ address, name }) => [address, name]),
     shmSizeBytes: shmSizeBytes ?? null,
     ulimits: ulimits.map(({ name, soft, hard }) => [name, soft, hard]),

@@ -115,16 +115,22 @@ export function rootFilesOf(layers: readonly DiffId[]): RootFiles {
   return { chainId: chainIdOf(layers) ?? null, layers };
 }
 
+export interface ExecutorMounts {
+  readonly mounts: readonly Mount[];
+  /** Variables that come with them, whatever the image says. */
+  readonly env: readonly string[];
+  /** Variables that come with them unless the image has its own. */
+  readonly defaults: readonly string[];
+}
+
 /**
  * The mounts of one command in their order, and the variables that come with them.
  * @throws OPTIONS_INVALID for a required secret or agent that the build was not given; what finding the sources throws
  */
-export async function executorMounts(
-  mounts: readonly RunMount[],
-  execution: RunExecution,
-): Promise<{ readonly mounts: readonly Mount[]; readonly env: readonly string[] }> {
+export async function executorMounts(mounts: readonly RunMount[], execution: RunExecution): Promise<ExecutorMounts> {
   const found: Mount[] = [];
   const env: string[] = [];
+  const defaults: string[] = [];
   let agents = 0;
   for (const mount of mounts) {
     const { planned } = mount;
@@ -147,14 +153,17 @@ export async function executorMounts(
       case "secret": {
         const { required, ...secret } = planned;
         if ((await execution.secret(planned.id)) !== undefined) found.push(secret);
-        else if (required)
+        else if (required) {
           throw notGiven(`secret ${planned.id}: not found`, "secret", `--secret id=${planned.id},src=FILE`);
+        } else if (planned.env !== undefined) {
+          env.push(`${planned.env}=`);
+        }
         break;
       }
       case "ssh": {
         const { required, target = `/run/buildkit/ssh_agent.${agents}`, ...rest } = planned;
         // Said also where no agent is forwarded, as BuildKit does.
-        if (agents === 0) env.push(`SSH_AUTH_SOCK=${target}`);
+        if (agents === 0) defaults.push(`SSH_AUTH_SOCK=${target}`);
         agents++;
         if (execution.sshSocket(planned.id) !== undefined) found.push({ ...rest, target });
         else if (required) throw notGiven(`unset ssh forward key ${planned.id}`, "ssh", `--ssh ${planned.id}`);
@@ -164,7 +173,7 @@ export async function executorMounts(
         planned satisfies never;
     }
   }
-  return { mounts: found, env };
+  return { mounts: found, env, defaults };
 }
 
 function notGiven(message: string, option: string, fix: string): OcibuildError<"OPTIONS_INVALID"> {

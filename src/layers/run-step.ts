@@ -15,7 +15,7 @@ import { FsTree } from "./fs-tree.js";
 import type { RunContext } from "./run-context.js";
 import { CHANGESET_LIMIT_BYTES, projectExecution, type RunExecution } from "./run-execution.js";
 import { OutputTail, processSentence, runFailed } from "./run-failure.js";
-import { executorMounts, RunMount, rootFilesOf } from "./run-mounts.js";
+import { type ExecutorMounts, executorMounts, RunMount, rootFilesOf } from "./run-mounts.js";
 import { type RunUser, runUser, USER_FILES } from "./run-user.js";
 import { type SealEditOptions, sealEdit } from "./seal-edit.js";
 import type { StageLayers } from "./stage-files.js";
@@ -29,7 +29,6 @@ export interface RunStepOptions extends SealEditOptions {
   readonly onOutput: (stream: "stdout" | "stderr", chunk: Uint8Array) => void;
 }
 
-const HOSTNAME = "buildkitsandbox";
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
@@ -86,21 +85,21 @@ async function runCommand(
     rootfs.push(await sealEdit(run, before, { compression: undefined }));
   }
   const user = await userOf(run, new FsTree(edit.root, base.label), step);
-  const { mounts: given, env: mountEnv } = await executorMounts(mounts, execution);
+  const given = await executorMounts(mounts, execution);
   const spec: RunSpec = {
     rootfs: rootFilesOf(rootfs),
     platform: options.platform,
     args: step.args as RunSpec["args"],
-    env: environment(step, mountEnv, user.home),
+    env: environment(step, given, user.home),
     cwd: step.cwd,
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     mounts: [
-      ...given,
+      ...given.mounts,
       ...step.files.map(({ path, content }) => ({ type: "file", target: path, content, mode: 0o755 }) as const),
     ],
     network: step.network === "default" ? execution.network : step.network,
     security: step.security,
-    hostname: HOSTNAME,
+    hostname: execution.hostname,
     hosts: execution.hosts,
     shmSizeBytes: execution.shmSizeBytes,
     ulimits: execution.ulimits,
@@ -159,9 +158,9 @@ async function userOf(run: RunContext, tree: FsTree, step: RunStep): Promise<Run
 }
 
 /** The whole environment: of equal names the first counts. */
-function environment(step: RunStep, mountEnv: readonly string[], home: string): readonly string[] {
+function environment(step: RunStep, { env, defaults }: ExecutorMounts, home: string): readonly string[] {
   const found = new Map<string, string>();
-  const all = [...step.env, ...step.proxyEnv, ...mountEnv, `PATH=${DEFAULT_PATH}`, `HOME=${home}`];
+  const all = [...env, ...step.env, ...step.proxyEnv, ...defaults, `PATH=${DEFAULT_PATH}`, `HOME=${home}`];
   for (const variable of all) {
     const name = variable.split("=", 1)[0]!;
     if (!found.has(name)) found.set(name, variable);

@@ -59,8 +59,12 @@ async function findOrMake(
   }
   run.signal.throwIfAborted();
   const diffId = await work.make();
+  const parts = { ...shape, parent, inputs: await work.inputs() };
+  // Somebody else may have made the same meanwhile: the first record stays, so that both go on with one image.
+  const raced = work.mayReuse ? readResult(steps.get(parts)?.result ?? {}) : undefined;
+  if (raced?.diffId === diffId) return { ...raced, isCached: false };
   const createdSeconds = run.times.epochSeconds ?? run.times.nowSeconds;
-  steps.put({ ...shape, parent, inputs: await work.inputs() }, { diffId, createdSeconds }, work.inputFiles());
+  steps.put(parts, { diffId, createdSeconds }, work.inputFiles());
   return { diffId, createdSeconds, isCached: false };
 }
 

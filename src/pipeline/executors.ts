@@ -2,6 +2,7 @@
  * Which executor runs the commands of a build. Asked before the build starts, so that what cannot be done here is said
  * before any work is done (design, section 6).
  */
+import { join } from "node:path";
 import { OcibuildError } from "../errors.js";
 import type { OnEvent } from "../events.js";
 import type { Executor, ExecutorCapabilities, ExecutorProbe } from "../executor/contract.js";
@@ -26,7 +27,15 @@ export interface Selection extends AsyncDisposable {
 type Make = (options: ExecutorOptions) => Promise<Executor>;
 
 /** All that this version has. */
-const EXECUTORS: ReadonlyMap<string, Make> = new Map<string, Make>([]);
+const EXECUTORS: ReadonlyMap<string, Make> = new Map<string, Make>([
+  [
+    "namespaces",
+    async ({ root }) => {
+      const { createNamespacesExecutor } = await import("../executor/namespaces/namespaces-executor.js");
+      return createNamespacesExecutor({ stateDir: join(root, "executors", "namespaces") });
+    },
+  ],
+]);
 
 /** What `auto` tries, strongest first; never anything weaker than these. */
 const AUTOMATIC: readonly string[] = ["runc", "namespaces"];

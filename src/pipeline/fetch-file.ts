@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { FetchedFiles, FetchRecord } from "../cache/fetched-files.js";
 import { decompressAs } from "../compression/decompress.js";
-import { isOcibuildError, OcibuildError } from "../errors.js";
+import { OcibuildError } from "../errors.js";
 import { assertPrivateChannel, redactUrl } from "../http/address.js";
 import { systemClock } from "../http/clock.js";
 import { proposedFileName } from "../http/content-disposition.js";
@@ -10,6 +10,7 @@ import { parseHttpDate } from "../http/http-date.js";
 import type { HttpResponse } from "../http/messages.js";
 import { DEFAULT_RETRY, parseRetryAfterMs, withRetry } from "../http/retry.js";
 import type { Transport } from "../http/transport.js";
+import { asFetchFailure } from "./fetch-failure.js";
 
 export interface FetchFileOptions {
   readonly files: FetchedFiles;
@@ -141,32 +142,6 @@ async function refusal(response: HttpResponse): Promise<OcibuildError> {
     hint: needsLogin
       ? `Where it needs a token, give it with --secret id=HTTP_AUTH_TOKEN_${response.url.hostname},env=NAME.`
       : "Check the URL: it must give the file itself.",
-  });
-}
-
-/** Errors of the HTTP layer are worded for registries. */
-function asFetchFailure(error: unknown, url: URL): unknown {
-  const shown = redactUrl(url);
-  if (isOcibuildError(error, "REGISTRY_INSECURE")) {
-    return new OcibuildError("CONTEXT_FETCH", error.message, {
-      details: { url: shown },
-      hint: "Use its https URL, or take the credentials out.",
-      cause: error,
-    });
-  }
-  if (isOcibuildError(error, "COMPRESSION_INVALID")) {
-    return new OcibuildError("CONTEXT_FETCH", `"${shown}" came damaged: ${error.message}`, {
-      details: { url: shown },
-      cause: error,
-    });
-  }
-  if (!isOcibuildError(error, "REGISTRY_REQUEST") && !isOcibuildError(error, "REGISTRY_PROTOCOL")) return error;
-  const status = "status" in error.details ? error.details.status : undefined;
-  const hint = error.hint?.includes("registry") === true ? undefined : error.hint;
-  return new OcibuildError("CONTEXT_FETCH", error.message, {
-    details: { url: shown, ...(status === undefined ? {} : { status }) },
-    hint: hint ?? "Check the URL, and that it can be reached from here.",
-    cause: error,
   });
 }
 

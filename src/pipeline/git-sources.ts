@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { GitRepositories } from "../cache/git-repositories.js";
 import type { Store } from "../cache/store.js";
+import { followRedirect } from "../context/git/follow-redirect.js";
 import { GitCheckouts, type GitTarget, type NamedBy } from "../context/git/git-checkouts.js";
 import { parseRemote } from "../context/git/git-remote.js";
 import type { ResolvedRef } from "../context/git/resolve-ref.js";
@@ -14,6 +15,8 @@ import type { FileTree } from "../tree/file-tree.js";
 import { findProgram } from "../util/find-program.js";
 import { ownedName } from "../util/process-owner.js";
 import { untilAborted } from "../util/shared-work.js";
+import { VERSION } from "../version.js";
+import { asFetchFailure } from "./fetch-failure.js";
 
 export interface GitSourcesOptions {
   readonly store: Store;
@@ -42,6 +45,7 @@ export class GitSources implements AsyncDisposable {
       repository: (url, format) => repositories.at(url, format),
       createFolder: () => this.#createFolder(),
       secret: options.secret,
+      follow: (url) => this.#follow(url),
       signal: this.#abort.signal,
     });
   }
@@ -111,6 +115,24 @@ export class GitSources implements AsyncDisposable {
       const outcome = this.#abort.signal.aborted ? "cancelled" : "failed";
       onEvent({ type: "task-finished", id, outcome, timeMs: nowMs() });
       throw error;
+    }
+  }
+
+  /** Loads the HTTP library, which takes a while, only when a server redirects. */
+  async #follow(url: string): Promise<string> {
+    const { createTransport, DEFAULT_TIMEOUTS } = await import("../http/transport.js");
+    const transport = createTransport({
+      userAgent: `git/2 ocibuild/${VERSION}`,
+      timeouts: DEFAULT_TIMEOUTS,
+      connectionsPerOrigin: 1,
+      insecureHosts: new Set(),
+    });
+    try {
+      return await followRedirect(url, transport, this.#abort.signal);
+    } catch (error) {
+      throw asFetchFailure(error, new URL(url));
+    } finally {
+      await transport.close();
     }
   }
 

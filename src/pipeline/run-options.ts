@@ -25,6 +25,9 @@ export interface RunOptions {
   readonly ulimits?: readonly string[];
 }
 
+/** As in BuildKit, whose build argument names another. */
+const DEFAULT_HOSTNAME = "buildkitsandbox";
+
 /** What RUN may be allowed. */
 const ENTITLEMENTS: readonly string[] = ["network.host", "security.insecure"];
 
@@ -38,14 +41,19 @@ export function allowed(options: RunOptions): ReadonlySet<string> {
 }
 
 /** What every command of the build gets. @throws OPTIONS_INVALID */
-export function executionSettings(options: RunOptions): Omit<RunExecution, "executor" | "secret"> {
+export function executionSettings(
+  options: RunOptions,
+  buildArgs: Readonly<Record<string, string>> = {},
+): Omit<RunExecution, "executor" | "secret"> {
   const { network = "default", addHosts = [], shmSize, ulimits = [], ssh = {} } = options;
   if (shmSize !== undefined && !(Number.isSafeInteger(shmSize) && shmSize >= 0)) {
     throw problem("shmSize", `shmSize expected a number of bytes but got ${shmSize}`);
   }
   const sockets = new Map(Object.entries(ssh));
+  const hostname = buildArgs["BUILDKIT_SANDBOX_HOSTNAME"] ?? "";
   return {
     network,
+    hostname: hostname === "" ? DEFAULT_HOSTNAME : hostname,
     hosts: addHosts.map(parseHost),
     shmSizeBytes: shmSize === 0 ? undefined : shmSize,
     ulimits: ulimits.map(parseUlimit),

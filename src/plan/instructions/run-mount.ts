@@ -26,19 +26,17 @@ export function planMount(scope: Scope, mount: RunMount, source: StageDraft): Pl
     );
   }
   if (type === "secret") {
-    const secret = secretOf(resolved);
+    const secret = secretOf(resolved, scope.draft.workdir);
     note(scope, scope.draft.outline.secrets, secret);
     return secret;
   }
   if (type === "ssh") {
     if (resolved.source !== "") throw planProblem(where, "ssh does not support source", "Write id=NAME.");
-    const ssh = sshOf(resolved);
+    const ssh = sshOf(resolved, scope.draft.workdir);
     note(scope, scope.draft.outline.ssh, ssh);
     return ssh;
   }
-  const target = cleanPath(
-    posix.isAbsolute(resolved.target) ? resolved.target : `${scope.draft.workdir}/${resolved.target}`,
-  );
+  const target = absolute(resolved.target, scope.draft.workdir);
   if (target === "/") {
     throw planProblem(where, `invalid mount target ${goQuote(target)}`, "Say where the mount goes: target=/path.");
   }
@@ -48,7 +46,7 @@ export function planMount(scope: Scope, mount: RunMount, source: StageDraft): Pl
     case "cache":
       return {
         type,
-        id: resolved.id === "" ? posix.normalize(resolved.target) : resolved.id,
+        id: resolved.id === "" ? posix.normalize(resolved.target).replace(/(.)\/$/, "$1") : resolved.id,
         from: from === "" ? { kind: "scratch" } : fileSourceOf(source),
         source: cleanPath(resolved.source),
         target,
@@ -77,25 +75,25 @@ function note({ command }: Scope, record: Map<string, MountFacts>, { id, require
 type SecretMount = PlannedMount & { readonly type: "secret" };
 type SshMount = PlannedMount & { readonly type: "ssh" };
 
-function secretOf(mount: ResolvedMount): SecretMount {
+function secretOf(mount: ResolvedMount, workdir: string): SecretMount {
   const id = mount.source || mount.id || posix.basename(mount.target);
   const { env } = mount;
   const target = mount.target || (env === undefined ? `/run/secrets/${posix.basename(id)}` : undefined);
   return {
     type: "secret",
     id,
-    target: target === undefined ? undefined : cleanPath(target),
+    target: target === undefined ? undefined : absolute(target, workdir),
     env: env === "" ? id : env,
     required: mount.required,
     ...ownerOf(mount, 0o400),
   };
 }
 
-function sshOf(mount: ResolvedMount): SshMount {
+function sshOf(mount: ResolvedMount, workdir: string): SshMount {
   return {
     type: "ssh",
     id: mount.id === "" ? "default" : mount.id,
-    target: mount.target === "" ? undefined : cleanPath(mount.target),
+    target: mount.target === "" ? undefined : absolute(mount.target, workdir),
     required: mount.required,
     ...ownerOf(mount, 0o600),
   };
@@ -103,6 +101,10 @@ function sshOf(mount: ResolvedMount): SshMount {
 
 function ownerOf({ mode, uid, gid }: ResolvedMount, defaultMode: number): { mode: number; uid: number; gid: number } {
   return { mode: mode ?? defaultMode, uid: uid ?? 0, gid: gid ?? 0 };
+}
+
+function absolute(target: string, workdir: string): string {
+  return cleanPath(posix.isAbsolute(target) ? target : `${workdir}/${target}`);
 }
 
 function cleanPath(path: string): string {

@@ -73,7 +73,7 @@ describe("RUN --mount", () => {
       "type=cache,target=/c/",
       {
         type: "cache",
-        id: "/c/",
+        id: "/c",
         from: { kind: "scratch" },
         source: "/",
         target: "/c",
