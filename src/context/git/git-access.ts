@@ -17,7 +17,7 @@ export interface GitAccessOptions {
   readonly secret: ReadSecret;
   /** Whether keys of the user may be offered to ssh servers. */
   readonly withUserKeys: boolean;
-  /** For a submodule: the repository that it is part of, whose rights it shares where that is safe. */
+  /** For what another repository named or its server led to: that one, whose rights it shares where that is safe. */
   readonly main?: GitRemote | undefined;
 }
 

@@ -9,10 +9,11 @@ import { fetchCommit } from "./bare-repository.js";
 import { type CheckoutOptions, checkOut, checkOutWithGitDir, commitTime, openSubdirectory } from "./checkout.js";
 import { checkoutTree } from "./checkout-tree.js";
 import { type GitAccess, gitAccess, type ReadSecret } from "./git-access.js";
+import { isRedirect } from "./git-failure.js";
 import { type GitRemote, parseRemote } from "./git-remote.js";
 import { type ResolvedRef, resolveRef } from "./resolve-ref.js";
 import type { GitProgram } from "./run-git.js";
-import { listSubmodules } from "./submodules.js";
+import { listSubmodules, type Submodule } from "./submodules.js";
 
 /** What of a repository is wanted. */
 export interface GitTarget {
@@ -42,6 +43,8 @@ export interface GitCheckoutsOptions {
   /** An empty folder that somebody removes when the build has ended. */
   readonly createFolder: () => string;
   readonly secret: ReadSecret;
+  /** The URL that a repository's server leads to. */
+  readonly follow: (url: string) => Promise<string>;
   readonly signal: AbortSignal;
 }
 
@@ -52,10 +55,20 @@ const CHECKSUM = /^[a-fA-F0-9]+$/;
 /** Whose words name a repository decides whether the user's ssh keys are offered. */
 export type NamedBy = "user" | "dockerfile";
 
+/** A repository and by whose leave it is read. */
+interface Source {
+  readonly remote: GitRemote;
+  readonly namedBy: NamedBy;
+  /** Of submodules: the repository that was named. */
+  readonly main?: GitRemote;
+}
+
 export class GitCheckouts {
   readonly #options: GitCheckoutsOptions;
   readonly #resolved = new Map<string, Promise<ResolvedRef>>();
   readonly #folders = new Map<string, Promise<string>>();
+  /** Where repositories are whose servers lead elsewhere. */
+  readonly #moved = new Map<string, GitRemote>();
 
   constructor(options: GitCheckoutsOptions) {
     this.#options = options;
@@ -105,8 +118,7 @@ export class GitCheckouts {
   async time(target: GitTarget, namedBy: NamedBy): Promise<number> {
     const resolved = await this.resolve(target, namedBy);
     const remote = parseRemote(target.remote);
-    const access = await this.#access(remote, namedBy);
-    return this.#fetch(remote, resolved, access, (repository) =>
+    return this.#fetch({ remote, namedBy }, resolved, (repository) =>
       commitTime({ ...this.#checkoutOptions(repository), remote, resolved }),
     );
   }
@@ -114,77 +126,89 @@ export class GitCheckouts {
   async #resolve(target: GitTarget, namedBy: NamedBy): Promise<ResolvedRef> {
     const remote = parseRemote(target.remote);
     const { createFolder, program, signal } = this.#options;
-    const access = await this.#access(remote, namedBy);
-    return resolveRef(remote, target.ref, { program: program(), access, cwd: createFolder(), signal });
+    return this.#reach({ remote, namedBy }, (place, access) =>
+      resolveRef(place, target.ref, { program: program(), access, cwd: createFolder(), signal }),
+    );
   }
 
   async #checkOut(target: GitTarget, resolved: ResolvedRef, withGitDir: boolean, namedBy: NamedBy): Promise<string> {
     const remote = parseRemote(target.remote);
     const folder = this.#options.createFolder();
-    await this.#fetch(remote, resolved, await this.#access(remote, namedBy), async (repository) => {
+    const submodules = await this.#fetch({ remote, namedBy }, resolved, async (repository) => {
       const options: CheckoutOptions = { ...this.#checkoutOptions(repository), remote, resolved, folder };
       await (withGitDir ? checkOutWithGitDir(options) : checkOut(options));
-      if (!target.submodules) return [];
-      return listSubmodules({ ...options, commit: resolved.commit });
-    }).then((submodules) => this.#addSubmodules(submodules, folder, remote, remote, namedBy, 1));
+      return target.submodules ? listSubmodules({ ...options, commit: resolved.commit }) : [];
+    });
+    await this.#addSubmodules(submodules, { remote, namedBy, main: remote }, folder, 1);
     return folder;
   }
 
+  /** Adds the submodules of `parent`, whose files are in `root`. */
   async #addSubmodules(
-    submodules: Awaited<ReturnType<typeof listSubmodules>>,
+    submodules: readonly Submodule[],
+    parent: Source & { readonly main: GitRemote },
     root: string,
-    parent: GitRemote,
-    main: GitRemote,
-    namedBy: NamedBy,
     depth: number,
   ): Promise<void> {
     if (submodules.length > 0 && depth > MAX_DEPTH) {
-      throw new OcibuildError("LIMIT_EXCEEDED", `submodules of "${main.url}" are more than ${MAX_DEPTH} deep`, {
+      throw new OcibuildError("LIMIT_EXCEEDED", `submodules of "${parent.main.url}" are more than ${MAX_DEPTH} deep`, {
         details: { limit: "submoduleDepth", value: MAX_DEPTH },
       });
     }
     for (const { path, remote, commit } of submodules) {
-      const folder = openSubdirectory(root, path, parent);
+      const folder = openSubdirectory(root, path, parent.remote);
       const resolved: ResolvedRef = { ref: undefined, object: commit, commit };
-      const further = await this.#fetch(
-        remote,
-        resolved,
-        await this.#access(remote, namedBy, main),
-        async (repository) => {
-          const options: CheckoutOptions = { ...this.#checkoutOptions(repository), remote, resolved, folder };
-          await checkOut(options);
-          return listSubmodules({ ...options, commit });
-        },
-      );
-      await this.#addSubmodules(further, folder, remote, main, namedBy, depth + 1);
+      const source = { ...parent, remote };
+      const further = await this.#fetch(source, resolved, async (repository) => {
+        const options: CheckoutOptions = { ...this.#checkoutOptions(repository), remote, resolved, folder };
+        await checkOut(options);
+        return listSubmodules({ ...options, commit });
+      });
+      await this.#addSubmodules(further, source, folder, depth + 1);
     }
   }
 
   /** Runs `use` with the repository that holds the commit. */
-  #fetch<T>(
-    remote: GitRemote,
-    resolved: ResolvedRef,
-    access: GitAccess,
-    use: (repository: string) => Promise<T>,
-  ): Promise<T> {
+  #fetch<T>(source: Source, resolved: ResolvedRef, use: (repository: string) => Promise<T>): Promise<T> {
     const { program, repository, signal } = this.#options;
-    const kept = repository(remote.url, resolved.object.length === 64 ? "sha256" : "sha1");
-    return kept.hold(
-      async () => {
-        await fetchCommit(kept.path, remote, resolved, { program: program(), access, signal });
-        return use(kept.path);
-      },
-      { signal },
-    );
+    const kept = repository(source.remote.url, resolved.object.length === 64 ? "sha256" : "sha1");
+    const action = async (): Promise<T> => {
+      await this.#reach(source, (place, access) =>
+        fetchCommit(kept.path, place, resolved, { program: program(), access, signal }),
+      );
+      return use(kept.path);
+    };
+    return kept.hold(action, { signal });
+  }
+
+  /** Runs `action` with where the repository is: there, or where its server leads. */
+  async #reach<T>(source: Source, action: (place: GitRemote, access: GitAccess) => Promise<T>): Promise<T> {
+    const { remote } = source;
+    const moved = this.#moved.get(remote.url);
+    try {
+      return await action(moved ?? remote, await this.#access(source, moved));
+    } catch (error) {
+      if (moved !== undefined || !isRedirect(error)) throw error;
+      const place = parseRemote(await this.#options.follow(remote.url));
+      this.#moved.set(remote.url, place);
+      return action(place, await this.#access(source, place));
+    }
+  }
+
+  #access({ remote, namedBy, main }: Source, moved: GitRemote | undefined): Promise<GitAccess> {
+    const options = { secret: this.#options.secret, withUserKeys: namedBy === "user" };
+    if (moved === undefined) return gitAccess(remote, { ...options, main });
+    // Within one origin a repository may move and keep its rights.
+    const isSameOrigin = moved.scheme === remote.scheme && moved.host === remote.host;
+    return gitAccess(isSameOrigin ? { ...moved, basic: remote.basic } : moved, {
+      ...options,
+      main: isSameOrigin ? main : (main ?? remote),
+    });
   }
 
   #checkoutOptions(repository: string): Pick<CheckoutOptions, "program" | "repository" | "signal"> {
     const { program, signal } = this.#options;
     return { program: program(), repository, signal };
-  }
-
-  #access(remote: GitRemote, namedBy: NamedBy, main?: GitRemote): Promise<GitAccess> {
-    return gitAccess(remote, { secret: this.#options.secret, withUserKeys: namedBy === "user", main });
   }
 }
 

@@ -1,5 +1,5 @@
 /** What git said when it failed, as an error of ours. */
-import { OcibuildError } from "../../errors.js";
+import { isOcibuildError, OcibuildError } from "../../errors.js";
 import type { GitAccess } from "./git-access.js";
 import type { GitRemote } from "./git-remote.js";
 import type { GitOutput } from "./run-git.js";
@@ -15,11 +15,20 @@ export function gitFailure(
 ): OcibuildError<"CONTEXT_FETCH"> {
   const said = saidBy(stderr, access?.hidden ?? []);
   const hint = hintFor(stderr, remote);
+  const status = /The requested URL returned error: (\d{3})/.exec(stderr)?.[1];
   return new OcibuildError(
     "CONTEXT_FETCH",
     `failed to ${what} "${remote.url}": ${said === "" ? `git ended with exit code ${exitCode}` : said}`,
-    { details: { url: remote.url }, ...(hint === undefined ? {} : { hint }) },
+    {
+      details: { url: remote.url, ...(status === undefined ? {} : { status: Number(status) }) },
+      ...(hint === undefined ? {} : { hint }),
+    },
   );
+}
+
+/** Whether a server answered with a redirect, which git was told not to follow. */
+export function isRedirect(error: unknown): boolean {
+  return isOcibuildError(error, "CONTEXT_FETCH") && Math.floor((error.details.status ?? 0) / 100) === 3;
 }
 
 /** The lines in which git tells the reason, as one line of text. */

@@ -72,6 +72,8 @@ const SETTINGS: readonly string[] = [
   "fetch.recurseSubmodules=false",
   "submodule.recurse=false",
   "transfer.bundleURI=false",
+  // Git would take tokens along to wherever a redirect leads (threat R1), and into private networks (R2).
+  "http.followRedirects=false",
   // A connection that brings less than this for a minute is dead.
   "http.lowSpeedLimit=100",
   "http.lowSpeedTime=60",
