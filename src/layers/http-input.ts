@@ -21,7 +21,7 @@ export class HttpInput implements CopyInput {
 
   async digest(options: Abortable): Promise<string> {
     const { url, checksum } = this.#source;
-    return `sha256:${(await this.#run.remoteFiles.digest(url, checksum, options)).toString("hex")}`;
+    return this.#run.remoteFiles.digest(url, checksum, options);
   }
 
   files(): Iterable<StepInput> {

@@ -26,8 +26,8 @@ export interface FetchedFile {
 
 /** Files that ADD names by URL. */
 export interface RemoteFiles {
-  /** The sha256 of the file, without fetching what a server says is unchanged. */
-  digest(url: string, checksum: string | undefined, options: Abortable): Promise<Buffer>;
+  /** A text that is another when the file, its time or its name are others; nothing is fetched that a server says is unchanged. */
+  digest(url: string, checksum: string | undefined, options: Abortable): Promise<string>;
   file(url: string, checksum: string | undefined, options: Abortable): Promise<FetchedFile>;
 }
 

@@ -10,6 +10,8 @@ import { parseHttpDate } from "../http/http-date.js";
 import type { Transport, TransportOptions } from "../http/transport.js";
 import type { FetchedFile, RemoteFiles } from "../layers/run-context.js";
 import type { Abortable } from "../oci/blobs.js";
+import { digestOf } from "../oci/digest.js";
+import { canonicalJson } from "../util/canonical-json.js";
 import { SharedWork } from "../util/shared-work.js";
 import { VERSION } from "../version.js";
 import type { FetchOutcome } from "./fetch-file.js";
@@ -48,11 +50,11 @@ export class WebFiles implements RemoteFiles, AsyncDisposable {
   }
 
   /** With a sha256 nobody need be asked what the file is. @throws CONTEXT_FETCH, BLOB_DIGEST_MISMATCH */
-  async digest(url: string, checksum: string | undefined, options: Abortable): Promise<Buffer> {
-    if (checksum?.startsWith("sha256:") === true) return Buffer.from(checksum.slice("sha256:".length), "hex");
-    if (checksum !== undefined) return (await this.file(url, checksum, options)).sha256;
-    const { record } = await this.#identify(url, options.signal);
-    return Buffer.from(record.sha256, "hex");
+  async digest(url: string, checksum: string | undefined, options: Abortable): Promise<string> {
+    if (checksum?.startsWith("sha256:") === true) return checksum;
+    if (checksum !== undefined) await this.file(url, checksum, options);
+    const { sha256, lastModified, fileName } = (await this.#identify(url, options.signal)).record;
+    return digestOf(canonicalJson([sha256, lastModified ?? null, fileName ?? null]));
   }
 
   /** The file on disk, whole and with the checksum. @throws CONTEXT_FETCH, BLOB_DIGEST_MISMATCH */
