@@ -9,7 +9,7 @@ import { OcibuildError } from "../errors.js";
 import type { TarEntry } from "./entry.js";
 import { hasValidChecksum, isZero, readName, readNumber } from "./fields.js";
 import { BLOCK_BYTES, paddingOf } from "./header.js";
-import { TAR_LIMITS, type TarLimits } from "./limits.js";
+import { METADATA_BYTES_PER_ENTRY, TAR_LIMITS, type TarLimits } from "./limits.js";
 import type { EscapingNames } from "./names.js";
 import { parsePaxRecords } from "./pax.js";
 import {
@@ -57,6 +57,7 @@ export class TarReader {
   #extended: ExtendedHeaders = NO_EXTENDED_HEADERS;
   #zeroBlocks = 0;
   #entryCount = 0;
+  #metadataBytes = 0;
 
   constructor(handler: TarHandler, limits: TarLimits = TAR_LIMITS, escapingNames: EscapingNames = "refuse") {
     this.#handler = handler;
@@ -147,11 +148,19 @@ export class TarReader {
     if (this.#entryCount > this.#limits.entries) throw overLimit("entries", this.#limits.entries);
     const entry = readEntry(block, at, this.#extended, offset, this.#rules);
     this.#extended = NO_EXTENDED_HEADERS;
+    this.#countMetadata(entry);
     this.#handler.entry(entry, offset + BLOCK_BYTES);
     this.#left = entry.size;
     this.#padding = paddingOf(entry.size);
     if (entry.size === 0) this.#handler.end?.();
     else this.#state = "content";
+  }
+
+  #countMetadata({ path, linkname, xattrs }: TarEntry): void {
+    let bytes = path.length + linkname.length;
+    if (xattrs !== undefined) for (const [name, value] of xattrs) bytes += name.length + value.length;
+    this.#metadataBytes += Math.max(0, bytes - METADATA_BYTES_PER_ENTRY);
+    if (this.#metadataBytes > this.#limits.metadataBytes) throw overLimit("metadataBytes", this.#limits.metadataBytes);
   }
 
   #beginMeta(type: number, size: number | undefined, offset: number): void {

@@ -117,6 +117,22 @@ describe("U10 limits", () => {
     expect(() => reader.write(file({}))).toThrow(limit("entries"));
   });
 
+  it("U10: refuses many large names or attributes before they fill the memory", () => {
+    const large = archive(meta("x", records([["SCHILY.xattr.user.v", "v".repeat(900_000)]])), file({})).subarray(
+      0,
+      -1024,
+    );
+    let read = 0;
+    const reader = new TarReader({ entry: () => read++ });
+    expect(() => {
+      for (let count = 0; count < 50; count++) reader.write(large);
+    }).toThrow(limit("metadataBytes"));
+    expect(read).toBe(Math.floor(TAR_LIMITS.metadataBytes / 899_000));
+    // Names of ordinary length do not count, however many they are.
+    const many = new TarReader({ entry: () => read++ }, { ...TAR_LIMITS, metadataBytes: 0 });
+    for (let count = 0; count < 1000; count++) many.write(file({}));
+  });
+
   it("U10: refuses a million sparse regions", () => {
     const map = records([
       ["GNU.sparse.map", "1,1,".repeat(200_000)],
