@@ -108,6 +108,9 @@ function absolute(target: string, workdir: string): string {
 }
 
 function cleanPath(path: string): string {
-  const clean = posix.normalize(`/${path}`);
+  return withoutSlash(posix.normalize(`/${path}`));
+}
+
+function withoutSlash(clean: string): string {
   return clean.length > 1 && clean.endsWith("/") ? clean.slice(0, -1) : clean;
 }
