@@ -1,6 +1,7 @@
 /** Starts programs for executors: argument vectors, an environment of nothing, a process group of their own. */
-import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
+import { withoutInherited } from "./inherited-descriptors.js";
 
 export interface ChildEnd {
   readonly code: number | null;
@@ -8,7 +9,7 @@ export interface ChildEnd {
 }
 
 export interface StartOptions {
-  readonly stdio: StdioOptions;
+  readonly stdio: readonly ("pipe" | "ignore" | number)[];
   readonly cwd?: string;
   /** On top of nothing. */
   readonly env?: Readonly<Record<string, string>>;
@@ -27,7 +28,7 @@ export class Child {
     const [program, ...args] = command;
     const { stdio, cwd, env, signal } = options;
     this.process = spawn(program!, args, {
-      stdio,
+      stdio: withoutInherited(stdio),
       env: { ...env },
       detached: true,
       ...(cwd === undefined ? {} : { cwd }),
@@ -54,6 +55,14 @@ export class Child {
       process.kill(-pid, "SIGKILL");
     } catch {
       // It has ended already.
+    }
+  }
+
+  /** Whether this process stays alive for the program. */
+  ref(isAwaited: boolean): void {
+    for (const one of [this.process, ...this.process.stdio] as ({ ref?(): void; unref?(): void } | null)[]) {
+      if (isAwaited) one?.ref?.();
+      else one?.unref?.();
     }
   }
 

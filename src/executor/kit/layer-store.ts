@@ -106,7 +106,6 @@ export class LayerStore {
       "--same-owner",
       "--same-permissions",
       "--delay-directory-restore",
-      "--recursive-unlink",
       "--warning=no-timestamp",
       "--directory",
       folder,

@@ -54,7 +54,9 @@ export class OverlayStack {
   /** The options of the mount, all paths relative to the run's folder: a page is all that mount(2) takes. */
   options(): string {
     const at = this.#name;
-    const lower = this.view.layers.map((_, index) => `${at}/layers/${index}`).reverse();
+    // Overlayfs takes no folder twice. Where a layer comes again, it says once more all that it said below.
+    const top = new Map(this.view.layers.map(({ folder }, index) => [folder, index]));
+    const lower = [...top.values()].sort((a, b) => b - a).map((index) => `${at}/layers/${index}`);
     if (this.#hasTop) lower.unshift(`${at}/top`);
     lower.push(`${at}/stubs`);
     if (!this.#isWritable) lower.push(`${at}/none`);

@@ -16,7 +16,9 @@ export async function probeNamespaces(stateDir: string, signal: AbortSignal | un
     return { usable: false, reason: `Namespaces are of Linux, and this is ${process.platform}.` };
   }
   const isRoot = process.getuid?.() === 0;
-  const missing = [...PROGRAMS, ...(isRoot ? [] : ["nsenter", "hostname"])].filter((name) => systemProgram(name) === undefined);
+  const missing = [...PROGRAMS, ...(isRoot ? [] : ["nsenter", "hostname"])].filter(
+    (name) => systemProgram(name) === undefined,
+  );
   if (missing.length > 0) {
     return { usable: false, reason: `The program "${missing[0]}" is missing.`, hint: installHint(missing) };
   }

@@ -1,7 +1,7 @@
 /** The mounts that a RUN asks for, each resolved inside what it is mounted on. */
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type ByteString, byteStringOf, bytesOf, textOf } from "../../util/bytes.js";
+import { type ByteString, byteStringOf, bytesOf, fsPath, textOf } from "../../util/bytes.js";
 import type { Mount, RunIO, RunSpec } from "../contract.js";
 import type { CacheFolders, CacheLease } from "../kit/cache-folders.js";
 import { executorFailed, executorUnsupported } from "../kit/failures.js";
@@ -172,6 +172,18 @@ export class RunMounts {
     this.#covered.push({ path: place.path, type: mount.type, stack: undefined, source: "" as ByteString });
   }
 
+  /** /dev is a folder of the run, empty but for what we put there. */
+  #placeInDev(path: ByteString, kind: "dir" | "file"): ByteString {
+    const place = fsPath(`${bytesOf(this.#parts.folder)}/${path}` as ByteString);
+    if (lstatSync(place, { throwIfNoEntry: false }) === undefined) {
+      const parent = path.slice(0, path.lastIndexOf("/"));
+      mkdirSync(fsPath(`${bytesOf(this.#parts.folder)}/${parent}` as ByteString), { recursive: true, mode: 0o755 });
+      if (kind === "dir") mkdirSync(place, { mode: 0o755 });
+      else writeFileSync(place, "", { mode: 0o644 });
+    }
+    return `${this.#parts.stack.mountedAt}/${path}` as ByteString;
+  }
+
   /** Where `target` is, with something to mount on: in the root file system, or in a mount that covers it. */
   #place(
     target: string,
@@ -184,6 +196,7 @@ export class RunMounts {
     const hostOf = (inside: ByteString): ByteString => `${stack.mountedAt}/${inside}` as ByteString;
     if (over === undefined) {
       const top = path.split("/", 1)[0]!;
+      if (top === "dev" && path !== "dev") return { path, host: this.#placeInDev(path, kind), make: false };
       if (top === "proc" || top === "sys" || top === "dev") {
         throw executorUnsupported(executor, "mount on a system folder", `nothing can be mounted on "${target}"`);
       }

@@ -43,6 +43,7 @@ export async function openUserIds(executor: string): Promise<IdSpace> {
     );
   });
   const close = async (): Promise<void> => {
+    child.ref(true);
     child.input().end();
     await child.ended.catch(() => undefined);
   };
@@ -62,9 +63,8 @@ export async function openUserIds(executor: string): Promise<IdSpace> {
       throw executorFailed(executor, `${tool} ended with ${code}: ${said}`);
     }
   }
-  // What waits for a run must not wait for the holder.
-  child.process.unref();
-  for (const stream of child.process.stdio) (stream as unknown as { unref?(): void } | null)?.unref?.();
+  // A build that has ended must not wait for the holder.
+  child.ref(false);
   const enter = [requireProgram("nsenter", executor), `--user=/proc/${pid}/ns/user`, "--preserve-credentials", "--"];
   const count = ranges === undefined ? 0 : Math.min(ranges.uids.count, ranges.gids.count);
   return {

@@ -1,0 +1,11 @@
+/** A case of the conformance suite of executors. */
+import type { Executor, ExecutorCapabilities } from "../../executor/contract.js";
+import type { Lab } from "./lab.js";
+
+export interface ExecutorCase {
+  /** A sentence about behaviour. */
+  readonly name: string;
+  /** Whether the case says anything about an executor that can do this. */
+  readonly needs?: (capabilities: ExecutorCapabilities) => boolean;
+  run(executor: Executor, lab: Lab): Promise<void>;
+}
