@@ -31,7 +31,12 @@ export type BuildEvent =
       readonly total?: number;
       readonly unit: "bytes" | "files";
     }
-  | { readonly type: "task-output"; readonly id: string; readonly stream: "stdout" | "stderr"; readonly chunk: Uint8Array }
+  | {
+      readonly type: "task-output";
+      readonly id: string;
+      readonly stream: "stdout" | "stderr";
+      readonly chunk: Uint8Array;
+    }
   | {
       readonly type: "task-finished";
       readonly id: string;
@@ -40,6 +45,11 @@ export type BuildEvent =
       /** One line about the result: a digest, a size. */
       readonly detail?: string;
     }
-  | { readonly type: "warning"; readonly message: string; readonly diagnostic?: Diagnostic; readonly location?: SourceLocation };
+  | {
+      readonly type: "warning";
+      readonly message: string;
+      readonly diagnostic?: Diagnostic;
+      readonly location?: SourceLocation;
+    };
 
 export type OnEvent = (event: BuildEvent) => void;

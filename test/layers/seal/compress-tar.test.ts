@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { compressTar } from "../../../src/layers/seal/compress-tar.js";
 import type { Compression } from "../../../src/compression/compression.js";
+import { compressTar } from "../../../src/layers/seal/compress-tar.js";
 import { writeLayer } from "../../../src/layers/seal/write-layer.js";
 import { type DiffId, digestOf } from "../../../src/oci/digest.js";
 import { entryOf } from "../../tar/support.js";

@@ -1,9 +1,9 @@
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { LayerEntry } from "../../../src/layers/layer-entry.js";
 import { type Compression, isZstdAvailable } from "../../../src/compression/compression.js";
 import { decompressAs } from "../../../src/compression/decompress.js";
+import type { LayerEntry } from "../../../src/layers/layer-entry.js";
 import { SEAL_BLOCK_BYTES } from "../../../src/layers/seal/pipeline.js";
 import { type SealedLayer, writeLayer } from "../../../src/layers/seal/write-layer.js";
 import { digestOf } from "../../../src/oci/digest.js";
