@@ -105,17 +105,19 @@ async function runCommand(
     ulimits: execution.ulimits,
     changesetLimitBytes: CHANGESET_LIMIT_BYTES,
   };
+  const isMounted = (type: "secret" | "ssh", id: string): boolean =>
+    spec.mounts.some((mount) => mount.type === type && mount.id === id);
   const tail = new OutputTail();
   const outcome = await executor.run(spec, {
     signal: run.signal,
     openLayer: (diffId) => run.layers.openLayer(diffId, run),
     readSecret: async (id) => {
-      const value = await execution.secret(id);
+      const value = isMounted("secret", id) ? await execution.secret(id) : undefined;
       if (value === undefined) throw notAsked(executor.name, `the secret "${id}"`);
       return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     },
     sshSocket: (id) => {
-      const path = execution.sshSocket(id);
+      const path = isMounted("ssh", id) ? execution.sshSocket(id) : undefined;
       if (path === undefined) throw notAsked(executor.name, `the agent "${id}"`);
       return path;
     },
