@@ -1,4 +1,5 @@
 /** The public exports of `ocibuild/testing`: what tests of images and of registry clients need. */
+export { type ConformanceCase, executorConformance } from "./executor/executor-conformance.js";
 export {
   type FakeChange,
   type FakeCommand,
