@@ -88,9 +88,10 @@ export async function selectExecutor(
       const probe = await executor.probe({ signal: options.signal });
       if (probe.usable) {
         assertCapable(plan, source, run, name, probe.capabilities);
-        if (probe.note !== undefined)
-          options.onEvent({ type: "warning", message: `executor "${name}": ${probe.note}` });
-        return { executor, [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose]() };
+        return {
+          executor: noting(executor, probe.note, options.onEvent),
+          [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
+        };
       }
       refused.push([name, probe]);
     } catch (error) {
@@ -100,6 +101,22 @@ export async function selectExecutor(
     await executor[Symbol.asyncDispose]();
   }
   throw unusable(plan, source, refused);
+}
+
+/** `executor`, which says once what `note` has to say: when it runs a command, not when all comes from the cache. */
+function noting(executor: Executor, note: string | undefined, onEvent: OnEvent): Executor {
+  if (note === undefined) return executor;
+  let isSaid = false;
+  return {
+    name: executor.name,
+    probe: (options) => executor.probe(options),
+    run: (spec, io) => {
+      if (!isSaid) onEvent({ type: "warning", message: `executor "${executor.name}": ${note}` });
+      isSaid = true;
+      return executor.run(spec, io);
+    },
+    [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
+  };
 }
 
 function* runSteps(plan: BuildPlan): Generator<{ readonly stage: PlannedStage; readonly step: RunStep }> {
