@@ -10,6 +10,7 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**"],
+          setupFiles: ["test/support/unchanged-prototypes.ts"],
           testTimeout: 20_000,
         },
       },

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   mkdirSync,
@@ -189,7 +190,20 @@ describe.skipIf(!posix)("C8: files that change while a build reads them", () => 
   });
 });
 
-describe.skipIf(!posix)("C9: sockets and devices in a build context", () => {
+describe.skipIf(!posix)("C9: pipes, sockets and devices in a build context", () => {
+  test("pipes are copied as what they are, and never opened", async () => {
+    const context = tempFolder();
+    execFileSync("mkfifo", [join(context, "pipe")]);
+    const built = await buildChecked(fresh({ context, dockerfile: "FROM scratch\nCOPY . /\nADD pipe /added\n" }));
+    const types: string[] = [];
+    for await (const { path, type } of built.files()) types.push(`${path} ${type}`);
+    expect(types).toEqual(["/added fifo", "/pipe fifo"]);
+    for (const file of ["pipe", "a/pipe"]) {
+      const building = buildOnly(fresh({ context, file: join(context, file) }));
+      await expect(building).rejects.toMatchObject({ code: expect.stringMatching(/^(DOCKERFILE|CONTEXT)_/) });
+    }
+  });
+
   test("sockets are left out with a notice that names them", async () => {
     const context = tempFolder();
     writeFiles(context, { "d/a": "a" });

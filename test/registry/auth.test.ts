@@ -8,7 +8,15 @@ import { registryHosts } from "../../src/registry/hosts.js";
 import { registrySource } from "../../src/registry/pull.js";
 import { registryPusher } from "../../src/registry/push.js";
 import type { AccessMode } from "../../src/testing/registry/access.js";
-import { answerStatus, change, type FaultAction, redirectTo } from "../../src/testing/registry/faults.js";
+import {
+  answerStatus,
+  change,
+  type FaultAction,
+  lieAboutLength,
+  redirectTo,
+  resetAfter,
+  stallAfter,
+} from "../../src/testing/registry/faults.js";
 import { startRegistry, type TestRegistry } from "../../src/testing/registry/registry.js";
 import { selfSignedCertificate } from "../support/certificate.js";
 import { blobOf, bytesFor, collect, putImage, readerOf, testClient } from "../support/registry.js";
@@ -343,6 +351,25 @@ describe("R4: tokens", () => {
     registry.fail({ server: "token", action });
     const source = registrySource(clientWith([[registry.host, ME]]), parseReference(`${registry.host}/team/app:1`));
     await expect(source.fetchManifest("1")).rejects.toMatchObject({ code });
+  });
+
+  test.each([
+    ["announces more than it has", lieAboutLength(1000)],
+    ["announces less than it has", lieAboutLength(5)],
+    ["breaks off", resetAfter(5)],
+    ["stalls", stallAfter(5)],
+  ])("R7: a token reply that %s is an error", async (_name, action) => {
+    const registry = await start({ access: BEARER });
+    registry.fail({ server: "token", action });
+    const client = clientWith([[registry.host, ME]], { retry: { ...DEFAULT_RETRY, attempts: 1 } });
+    const source = registrySource(client, parseReference(`${registry.host}/team/app:1`));
+    await expect(source.fetchManifest("1")).rejects.toMatchObject({ code: expect.stringMatching(/^REGISTRY_/) });
+  });
+
+  test("R7: a token reply without a length is read to its end", async () => {
+    const registry = await start({ access: BEARER });
+    registry.fail({ server: "token", action: lieAboutLength(null) });
+    await roundTrip(clientWith([[registry.host, ME]]), registry);
   });
 
   test("R4: a token server that fails once is asked again", async () => {

@@ -97,7 +97,12 @@ export class TaskBoard {
 
   #start(info: TaskInfo, timeMs: number): Entry {
     const known = this.#entries.get(info.id);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // A build whose store had lost something begins again.
+      if (known.task.state !== "running") this.#finished--;
+      known.task.state = "running";
+      return known;
+    }
     const task: Task = {
       number: this.#entries.size + 1,
       name: safeLine(info.name),
