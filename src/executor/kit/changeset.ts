@@ -51,8 +51,7 @@ export function changesetRewrite(options: ChangesetOptions): TarRewrite {
         emitWhiteout(output, `${folder}.wh.${name}`);
         return;
       }
-      // A layer has no way to say it; the names mean something else there.
-      if (name.startsWith(".wh.")) return;
+      // A file that is named like a whiteout is one in a layer, as everywhere.
       output.emit({ ...entry, xattrs: imageXattrs(entry.xattrs, true) });
       if (entry.size > 0) output.keepContent();
       if (entry.type === "dir" && isOpaque(entry.xattrs)) emitWhiteout(output, `${entry.path}/.wh..wh..opq`);

@@ -1,5 +1,5 @@
 /** What a command sees of the layers, and what comes back of its changes. */
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { type ByteString, bytesOf } from "../../util/bytes.js";
 import type { ExecutorCase } from "./case.js";
 import type { LayerMember } from "./lab.js";
@@ -200,6 +200,21 @@ export const FILE_CASES: readonly ExecutorCase[] = [
       });
       equal(stdout, "made\n");
       deepEqual([...changes.keys()], ["f"]);
+    },
+  },
+  {
+    name: "U5: a layer that breaks off is an error, and nothing of it is used afterwards",
+    async run(executor, lab) {
+      const diffId = lab.layer([
+        { path: "etc/passwd", type: "symlink", linkname: "/trap" },
+        { path: "f", content: "x".repeat(100_000) },
+      ]);
+      const rootfs = lab.files([lab.base, diffId]);
+      const whole = lab.change(diffId, (tar) => tar.subarray(0, 50_000));
+      await rejects(lab.runOver(executor, rootfs, {}));
+      lab.change(diffId, () => whole);
+      const { stdout } = await lab.runOver(executor, rootfs, { script: "wc -c < /f; readlink /etc/passwd" });
+      equal(stdout.trim(), "100000\n/trap");
     },
   },
   {

@@ -64,11 +64,11 @@ export class Lab {
     return diffId;
   }
 
-  /** Keeps a tar as it is. */
-  rawLayer(bytes: Buffer): DiffId {
-    const diffId = digestOf(bytes) as string as DiffId;
-    this.#layers.set(diffId, bytes);
-    return diffId;
+  /** The tar that is given out for `diffId`, replaced by what `change` makes of it; returns the one before. */
+  change(diffId: DiffId, change: (tar: Buffer) => Buffer): Buffer {
+    const before = this.#layers.get(diffId)!;
+    this.#layers.set(diffId, change(before));
+    return before;
   }
 
   files(layers: readonly DiffId[]): RootFiles {
