@@ -137,6 +137,29 @@ describe("the changes that an executor reports", () => {
     expect([...modelOf((await withLayer(base, opaque)).root).keys()]).toEqual(["d", "d/new", "d/sub"]);
   });
 
+  test("U6: whiteouts in a directory that takes a link's place hide nothing where the link led", async () => {
+    const base = await withLayer(
+      emptyTree("test"),
+      packChanges([
+        { path: "etc", type: "dir" },
+        { path: "etc/passwd" },
+        { path: "l", type: "symlink", target: "/etc" },
+      ]),
+    );
+    const changes: readonly FakeChange[] = [
+      { path: "l", type: "removed" },
+      { path: "l", type: "dir" },
+      { path: "l", type: "opaque" },
+      { path: "l/passwd", type: "removed" },
+      { path: "l/sub", type: "dir" },
+      { path: "l/sub", type: "opaque" },
+    ];
+    // A layer with just these entries means the same as what is made of them.
+    for (const tar of [packChanges(changes), await normalised(base, packChanges(changes))]) {
+      expect([...modelOf((await withLayer(base, tar)).root).keys()]).toEqual(["etc", "etc/passwd", "l", "l/sub"]);
+    }
+  });
+
   test("that change nothing make an empty layer", async () => {
     const base = await withLayer(emptyTree("test"), packChanges([{ path: "d", type: "dir" }, { path: "d/f" }]));
     const changes = packChanges([
