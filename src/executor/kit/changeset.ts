@@ -51,7 +51,8 @@ export function changesetRewrite(options: ChangesetOptions): TarRewrite {
         emitWhiteout(output, `${folder}.wh.${name}`);
         return;
       }
-      // A file that is named like a whiteout is one in a layer, as everywhere.
+      // A layer has no way to say it: it would delete another file of the image.
+      if (name.startsWith(".wh.")) return;
       output.emit({ ...entry, xattrs: imageXattrs(entry.xattrs, true) });
       if (entry.size > 0) output.keepContent();
       if (entry.type === "dir" && isOpaque(entry.xattrs)) emitWhiteout(output, `${entry.path}/.wh..wh..opq`);
