@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Executor } from "../../src/executor/contract.js";
 import { createNamespacesExecutor } from "../../src/executor/namespaces/namespaces-executor.js";
 import { executorConformance } from "../../src/testing/executor/executor-conformance.js";
@@ -106,6 +106,7 @@ describe.runIf(ready)("the namespaces executor", () => {
       const prefix = { root: [], "ordinary user": user.command([]), "unlisted user": ["setpriv", ...unlisted(), "--"] };
       const [program, ...args] = [...prefix[who], process.execPath, script, "hang", stateDir, mark];
       const child = spawn(program!, args, { stdio: ["ignore", "pipe", "inherit"], cwd: "/", env: {} });
+      onTestFinished(() => void child.kill("SIGKILL"));
       await new Promise((resolve) => child.stdout.once("data", resolve));
       while (processesOf(mark) < 3) await new Promise((next) => setTimeout(next, 10));
       child.kill("SIGKILL");
