@@ -6,10 +6,16 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const out = "dist/example-site.tar";
 const args = [
-  "dist/cli.js", "build", "examples/site",
-  "--tag", "example/site:latest", "--reproducible",
-  "--output", `type=oci,dest=${out}`,
-  "--metadata-file", "dist/example-site.json",
+  "dist/cli.js",
+  "build",
+  "examples/site",
+  "--tag",
+  "example/site:latest",
+  "--reproducible",
+  "--output",
+  `type=oci,dest=${out}`,
+  "--metadata-file",
+  "dist/example-site.json",
 ];
 console.error(`$ ocibuild ${args.slice(1).join(" ")}`);
 const result = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });

@@ -57,12 +57,13 @@ export async function runStage(
   let { diffIds, history, created, base } = await baseOf(stage);
   const { epochSeconds } = run.times;
   if (epochSeconds !== undefined) created = isoTime(epochSeconds);
-  for (const step of stage.steps) {
+  for (const [index, step] of stage.steps.entries()) {
     run.signal.throwIfAborted();
     if (step.kind !== "config") {
       // A step begins when the stages it reads from are there.
       for (const id of readStages(step)) await stageLayers(id);
-      const layer = await runStep(run, stage, step, tasks.shift()!, diffIds, stageLayers, options);
+      const keepTar = stage.steps.slice(index + 1).some(({ kind }) => kind === "run");
+      const layer = await runStep(run, stage, step, tasks.shift()!, diffIds, stageLayers, { ...options, keepTar });
       diffIds = [...diffIds, layer.diffId];
       created = isoTime(layer.createdSeconds);
     }

@@ -12,11 +12,13 @@ import { entryTime } from "./times.js";
 
 export interface SealEditOptions {
   readonly compression: Compression | undefined;
+  /** Keep the tar beside the blob: a command that runs on top of the layer will want it. */
+  readonly keepTar?: boolean;
   readonly onProgress?: (tarBytes: number) => void;
 }
 
 /**
- * The diffID of the layer that `edit` makes; the store then holds its index and its tar or blob.
+ * The diffID of the layer that `edit` makes; the store then holds its index, and its tar, its blob, or both.
  * @throws CONTEXT_CHANGED, LAYER_INVALID, STORE_UNUSABLE; the signal's reason
  */
 export async function sealEdit(run: RunContext, edit: FsEdit, options: SealEditOptions): Promise<DiffId> {
@@ -24,28 +26,30 @@ export async function sealEdit(run: RunContext, edit: FsEdit, options: SealEditO
   const { compression } = options;
   const timeOf = (seconds: number): number => entryTime(times, seconds);
   await run.layers.prepareContents(comparedContents(edit, timeOf), run);
-  const file = compression === undefined ? store.layers.createTar() : store.blobs.create();
+  const tar = compression === undefined || options.keepTar === true ? store.layers.createTar() : undefined;
+  const blob = compression === undefined ? undefined : store.blobs.create();
   const index = new LayerIndexWriter();
   try {
     const sealed = await writeLayer(layerEntriesOf(edit, timeOf), {
       compression: compression ?? { kind: "uncompressed" },
-      ...(compression === undefined ? { tarSink: file } : { blobSink: file }),
+      tarSink: tar,
+      blobSink: blob,
       // With each file's digest: reading it later for a cache key then costs nothing.
       onEntry: (entry, dataOffset, digest) => index.add(entry, dataOffset, digest),
       onProgress: options.onProgress,
       signal,
     });
-    if (compression === undefined || sealed.blob === undefined) {
-      await store.layers.publishTar(file, sealed.diffId);
-    } else {
+    if (tar !== undefined) await store.layers.publishTar(tar, sealed.diffId);
+    if (blob !== undefined && compression !== undefined && sealed.blob !== undefined) {
       const { digest, sizeBytes: size } = sealed.blob;
-      await store.blobs.publish(file, digest);
+      await store.blobs.publish(blob, digest);
       const mediaType = layerMediaType({ family: "oci", compression: compression.kind, foreign: false });
       store.layers.rememberCompressed(sealed.diffId, compressionSpec(compression), { mediaType, digest, size });
     }
     run.layers.addIndex(sealed.diffId, index.finish());
     return sealed.diffId;
   } finally {
-    file.discard();
+    tar?.discard();
+    blob?.discard();
   }
 }
