@@ -85,7 +85,7 @@ VOLUME ${name}
   });
 
   test.each(NAMES)("%s is unknown where nobody gave it", async (name) => {
-    const options = { files: { a: "a" } };
+    const options = { files: { a: "a" }, outputs: ["type=cacheonly"] };
     await expect(
       buildOnly(fresh({ ...options, dockerfile: "FROM scratch\nCOPY a /\n", target: name })),
     ).rejects.toMatchObject({ code: "PLAN_UNKNOWN_TARGET" });

@@ -92,7 +92,7 @@ describe("R5: a build that meets failures which may pass", () => {
       registry.forget();
       const good = await buildOnly(fresh({ ...options, tags: [`${registry.host}/app:good`] }));
       const requests = registry.requests.length;
-      for (let at = 0; at < requests; at += 5) {
+      for (let at = 0; at < requests; at += 7) {
         const remove = registry.fail({ after: at, times: 1, action });
         const again = await buildOnly(fresh({ ...options, tags: [`${registry.host}/app:${at}`] }));
         remove();

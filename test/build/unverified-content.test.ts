@@ -54,30 +54,23 @@ async function expectRefused(building: Promise<unknown>, root: string): Promise<
 }
 
 describe("D1: of a base image in a registry", () => {
-  test.each(PARTS.flatMap((part) => LIES.map(([lie, change]) => [part, lie, change] as const)))(
-    "a %s with %s is refused, and nothing of it is kept",
-    async (part, _, lie) => {
-      await using registry = await startRegistry({ content: new RegistryContent() });
-      const base = await pushBase(registry);
-      const digest = digestOfPart(base, part);
-      const repaired = registry.fail({
-        method: "GET",
-        // The manifest is asked for by its tag.
-        path: part === "manifest" ? "/manifests/" : digest,
-        action: changeBody(lie),
-      });
-      const options = fresh({
-        dockerfile: DOCKERFILE,
-        buildContexts: { base: `docker-image://${registry.host}/base:1` },
-        outputs: [ociLayout(join(tempFolder(), "out"))],
-      });
+  test.each(PARTS)("a %s that is not what it should be is refused, and nothing of it is kept", async (part) => {
+    await using registry = await startRegistry({ content: new RegistryContent() });
+    const digest = digestOfPart(await pushBase(registry), part);
+    const options = fresh({
+      dockerfile: DOCKERFILE,
+      buildContexts: { base: `docker-image://${registry.host}/base:1` },
+    });
+    for (const [, lie] of LIES) {
+      // The manifest is asked for by its tag.
+      const path = part === "manifest" ? "/manifests/" : digest;
+      const repaired = registry.fail({ method: "GET", path, action: changeBody(lie) });
       await expectRefused(buildOnly(options), options.root);
       repaired();
-      const { outputs: _outputs, ...again } = options;
-      const built = await buildChecked(again);
-      expect((await built.readFile("/g")).equals(BASE.files.f)).toBe(true);
-    },
-  );
+    }
+    const built = await buildChecked(options);
+    expect((await built.readFile("/g")).equals(BASE.files.f)).toBe(true);
+  });
 
   async function pushBase(registry: TestRegistry): Promise<Image> {
     const built = await buildOnly(fresh({ ...BASE, tags: [`${registry.host}/base:1`], push: true }));
