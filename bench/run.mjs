@@ -79,7 +79,7 @@ async function compare(title, context, prepare) {
     for (const [name, tool] of Object.entries(tools)) {
       const store = join(base, `store-${name}`);
       prepare(store);
-      (results[name] ??= []).push(await tool(context, store));
+      results[name] = [...(results[name] ?? []), await tool(context, store)];
     }
   }
   const row = { title };
