@@ -1,9 +1,18 @@
-import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { openLayout } from "../../src/cache/oci-layout.js";
-import { ociLayout } from "../../src/index.js";
+import { isOcibuildError, ociLayout } from "../../src/index.js";
 import { validateImage } from "../../src/testing/validate-image.js";
 import { buildChecked, buildOnly, expectNoTemporaryFiles, fresh, type TestOptions } from "../support/builds.js";
 import { LONG_TIMEOUT_MS, runs } from "../support/runs.js";
@@ -133,4 +142,40 @@ describe("K5: what rots in the store", () => {
     await expect(broken).rejects.toMatchObject({ code: "BLOB_DIGEST_MISMATCH" });
     expect((await buildChecked(options)).digest).toBe(good.digest);
   });
+});
+
+describe("K4: a store", () => {
+  test("that nothing can be written to is a clear error", async () => {
+    const options = fresh({ dockerfile: "FROM scratch\nCOPY a /\n", files: { a: "a" } });
+    mkdirSync(options.root, { recursive: true });
+    writeFileSync(join(options.root, "tmp"), "a file in the way");
+    await expect(buildOnly(options)).rejects.toMatchObject({ code: "STORE_UNUSABLE", hint: expect.any(String) });
+  });
+
+  test(
+    "that is deleted while a build runs costs time or is a clear error, and never a wrong image",
+    async () => {
+      const { options } = await scene();
+      const good = await buildOnly(options);
+      const events = good.events.length;
+      await fc.assert(
+        fc.asyncProperty(fc.nat(events - 1), fc.boolean(), async (at, noCache) => {
+          const out = join(tempFolder(), "out");
+          await buildOnly(options);
+          let seen = 0;
+          const onEvent = (): void => {
+            if (seen++ === at) rmSync(options.root, { recursive: true, force: true });
+          };
+          const outcome: unknown = await buildOnly({ ...options, noCache, outputs: [ociLayout(out)], onEvent }).catch(
+            (error: unknown) => error,
+          );
+          if (isOcibuildError(outcome)) return;
+          expect(outcome).toMatchObject({ digest: good.digest });
+          await validateImage((await openLayout(out)).blobs, good.descriptor);
+        }),
+        { numRuns: runs(8) },
+      );
+    },
+    LONG_TIMEOUT_MS,
+  );
 });
