@@ -1,11 +1,12 @@
 /**
- * Compressed layer blob → tar bytes, with nothing left over: cut off, damaged or followed by anything but zeros is an error.
- * Several gzip members or zstd frames in a row are one stream.
+ * Compressed layer blob or archive → tar bytes, with nothing left over: cut off, damaged or followed by anything but zeros is
+ * an error. Several gzip members, zstd frames, xz or bzip2 streams in a row are one stream.
  */
 import zlib from "node:zlib";
 import { OcibuildError } from "../errors.js";
 import { type LayerCompression, parseLayerMediaType } from "../oci/media-types.js";
 import { zstdFunctions } from "./compression.js";
+import { DamagedData } from "./damaged-data.js";
 
 export interface DecompressOptions {
   /** Most bytes that may come out. */
@@ -41,17 +42,20 @@ export function decompress(
   );
 }
 
+/** How archives can be compressed that are no layers. */
+export type ArchiveCompression = LayerCompression | "xz" | "bzip2";
+
 /** `decompress` for bytes whose compression is known otherwise. @throws like `decompress` */
 export async function* decompressAs(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  kind: LayerCompression,
+  kind: ArchiveCompression,
   options: DecompressOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
   const { limitBytes = Number.POSITIVE_INFINITY, signal } = options;
   signal?.throwIfAborted();
   if (kind === "zstd") zstdFunctions();
   let totalBytes = 0;
-  for await (const bytes of kind === "uncompressed" ? asBuffers(chunks) : inflate(chunks, kind)) {
+  for await (const bytes of unpack(chunks, kind)) {
     signal?.throwIfAborted();
     totalBytes += bytes.length;
     if (totalBytes > limitBytes) {
@@ -60,6 +64,27 @@ export async function* decompressAs(
       });
     }
     yield bytes;
+  }
+}
+
+function unpack(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  kind: ArchiveCompression,
+): AsyncGenerator<Buffer> {
+  if (kind === "uncompressed") return asBuffers(chunks);
+  return kind === "gzip" || kind === "zstd" ? inflate(chunks, kind) : unpackOther(chunks, kind);
+}
+
+/** Formats that Node does not know: their decoders are ours, and loaded when one is met. */
+async function* unpackOther(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  kind: "xz" | "bzip2",
+): AsyncGenerator<Buffer> {
+  const unpackFormat = kind === "xz" ? (await import("./xz.js")).unpackXz : (await import("./bzip2.js")).unpackBzip2;
+  try {
+    yield* unpackFormat(chunks);
+  } catch (error) {
+    throw error instanceof DamagedData ? invalid(kind, error.message, error) : error;
   }
 }
 
@@ -172,6 +197,6 @@ function asBuffer(chunk: Uint8Array): Buffer {
   return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
-function invalid(kind: LayerCompression, fault: string, cause?: unknown): OcibuildError {
+function invalid(kind: ArchiveCompression, fault: string, cause?: unknown): OcibuildError {
   return new OcibuildError("COMPRESSION_INVALID", `${kind} data ${fault}`, { details: { compression: kind }, cause });
 }

@@ -76,7 +76,6 @@ function spoolOptions(options: OpenContextOptions): Parameters<typeof spoolArchi
   return {
     limitBytes: options.archiveLimitBytes ?? DEFAULT_ARCHIVE_LIMIT,
     signal: options.signal,
-    decompressor: options.decompressor,
   };
 }
 

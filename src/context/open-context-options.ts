@@ -1,8 +1,7 @@
 /** What opening a build context is told, and how it reaches contexts that are elsewhere. */
-import type { Duplex, Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { FileTree } from "../tree/file-tree.js";
 import type { GitTarget } from "./git/git-checkouts.js";
-import type { ArchiveFormat } from "./spool-archive.js";
 import type { StatCache } from "./stat-cache.js";
 
 /** A file that came from a web server. */
@@ -43,7 +42,5 @@ export interface OpenContextOptions {
   readonly statCache?: StatCache | undefined;
   /** Most bytes of an uncompressed archive; 64 GiB without it. */
   readonly archiveLimitBytes?: number | undefined;
-  /** For archives in formats that Node does not read. */
-  readonly decompressor?: ((format: ArchiveFormat) => Duplex | undefined) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,9 +1,9 @@
 /** Brings an archive to disk uncompressed, where a tree can read it at any place. */
 import { createReadStream, createWriteStream } from "node:fs";
-import { type Duplex, type Readable, Transform } from "node:stream";
+import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import * as zlib from "node:zlib";
-import { OcibuildError } from "../errors.js";
+import { decompressAs } from "../compression/decompress.js";
+import { isOcibuildError, OcibuildError } from "../errors.js";
 import { hasValidChecksum } from "../tar/fields.js";
 import { unreadableStream } from "./peek-stream.js";
 
@@ -32,8 +32,6 @@ export interface SpoolOptions {
   /** Most bytes of the uncompressed archive. */
   readonly limitBytes: number;
   readonly signal?: AbortSignal | undefined;
-  /** Makes a decompressor for what Node cannot read (bzip2, xz, and zstd in old versions), if there is one. */
-  readonly decompressor?: ((format: ArchiveFormat) => Duplex | undefined) | undefined;
 }
 
 /**
@@ -46,28 +44,28 @@ export async function spoolArchive(
   target: string,
   options: SpoolOptions,
 ): Promise<void> {
-  const decompressor = format === "tar" ? [] : [decompressorFor(format, options)];
-  const signal = options.signal;
+  const { signal, limitBytes } = options;
+  const kind = format === "tar" ? "uncompressed" : format;
   try {
     await pipeline(
-      [archive, ...decompressor, limited(options.limitBytes), createWriteStream(target, { flags: "wx", mode: 0o600 })],
+      archive,
+      (chunks: AsyncIterable<Buffer>) => decompressAs(chunks, kind, { signal }),
+      limited(limitBytes),
+      createWriteStream(target, { flags: "wx", mode: 0o600 }),
       signal === undefined ? {} : { signal },
     );
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof OcibuildError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== undefined && DECOMPRESSION_ERROR.test(code)) {
-      throw new OcibuildError("CONTEXT_INVALID", `the build context is no valid ${format} archive`, {
+    if (isOcibuildError(error, "COMPRESSION_INVALID")) {
+      throw new OcibuildError("CONTEXT_INVALID", `the build context is no valid ${format} archive: ${error.message}`, {
         details: { path: "-" },
         cause: error,
       });
     }
+    if (error instanceof OcibuildError) throw error;
     throw unreadableStream("the archive of the build context", error);
   }
 }
-
-const DECOMPRESSION_ERROR = /^(?:Z_|ZSTD_|ERR_ZSTD)/;
 
 /** Like `spoolArchive`, for a file. */
 export function spoolArchiveFile(
@@ -77,21 +75,6 @@ export function spoolArchiveFile(
   options: SpoolOptions,
 ): Promise<void> {
   return spoolArchive(createReadStream(file), format, target, options);
-}
-
-function decompressorFor(format: ArchiveFormat, options: SpoolOptions): Duplex {
-  const created = format === "gzip" ? zlib.createGunzip() : (zstd(format) ?? options.decompressor?.(format));
-  if (created !== undefined) return created;
-  throw new OcibuildError("COMPRESSION_UNSUPPORTED", `this version of Node cannot decompress ${format} archives`, {
-    details: { compression: format },
-    hint: `Decompress it first, for example with "${format} -d".`,
-  });
-}
-
-function zstd(format: ArchiveFormat): Duplex | undefined {
-  if (format !== "zstd") return undefined;
-  const { createZstdDecompress } = zlib as { createZstdDecompress?: () => Duplex };
-  return createZstdDecompress?.();
 }
 
 /** Passes bytes on until there are too many. */

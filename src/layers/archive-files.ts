@@ -36,7 +36,6 @@ export async function readArchive(
 ): Promise<ArchiveFiles | undefined> {
   const format = detectArchive(headOf(content));
   if (format === undefined) return undefined;
-  if (format === "bzip2" || format === "xz") throw unsupported(format);
   const entries: IndexedEntry[] = [];
   const reader = new TarReader(
     { entry: (entry, dataOffset) => entries.push(indexedEntry(entry, dataOffset)) },
@@ -91,13 +90,6 @@ function headOf(content: FileContent): Buffer {
   } finally {
     reader.close();
   }
-}
-
-function unsupported(format: string): OcibuildError<"COMPRESSION_UNSUPPORTED"> {
-  return new OcibuildError("COMPRESSION_UNSUPPORTED", `ADD cannot unpack ${format} archives`, {
-    details: { compression: format },
-    hint: `Decompress it first, for example with "${format} -d", or COPY it as it is.`,
-  });
 }
 
 /** The bytes of `content`. When all were read, the digest is told: so the key of the step is made of what was unpacked. */

@@ -9,7 +9,6 @@ export interface Exception {
   readonly reason: string;
 }
 
-const archives: Exception = { aspects: ["result"], reason: "there is nothing yet that decompresses the format" };
 const lineOfDirective: Exception = {
   aspects: ["line"],
   reason: "BuildKit counts lines from zero here: the directive that comes twice is on the line we say",
@@ -23,8 +22,6 @@ export const EXCEPTIONS: ReadonlyMap<string, Exception> = new Map([
       reason: "BuildKit compares the sha512 with a sha256 and so refuses every file: we check it as it is meant",
     },
   ],
-  ["add/tar-bzip2", archives],
-  ["add/tar-xz", archives],
   [
     "contexts/local-as-base",
     { aspects: ["history"], reason: "BuildKit has no line for the folder's layer and invents the last one instead" },
