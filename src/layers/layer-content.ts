@@ -1,7 +1,7 @@
 /** A file in a layer's tar. */
 import type { DiffId } from "../oci/digest.js";
 import type { ContentReader } from "../tree/file-tree.js";
-import type { FileContent } from "./fs-node.js";
+import type { FileContent } from "./fs/fs-node.js";
 import type { IndexedEntry } from "./layer-index.js";
 
 /** Where the tars are. */

@@ -11,9 +11,9 @@ import { type ErrorCode, isOcibuildError, OcibuildError } from "../errors.js";
 import type { Abortable, BlobReader } from "../oci/blobs.js";
 import { chainIdOf, type DiffId } from "../oci/digest.js";
 import type { Descriptor, Layer } from "../oci/types.js";
-import { applyLayer } from "./apply-layer.js";
-import type { FileContent } from "./fs-node.js";
-import { emptyTree, type FsTree } from "./fs-tree.js";
+import { applyLayer } from "./fs/apply-layer.js";
+import type { FileContent } from "./fs/fs-node.js";
+import { emptyTree, type FsTree } from "./fs/fs-tree.js";
 import { LayerContent, type LayerTars } from "./layer-content.js";
 import { decodeLayerIndex, encodeLayerIndex, type IndexedEntry, indexTar } from "./layer-index.js";
 

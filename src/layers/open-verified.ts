@@ -1,7 +1,7 @@
 /** Reading one file on its own, checked against its digest: what is read by offset from a large tar is not else (K5). */
 import { createHash } from "node:crypto";
 import type { ContentReader } from "../tree/file-tree.js";
-import type { FileContent } from "./fs-node.js";
+import type { FileContent } from "./fs/fs-node.js";
 
 /**
  * Opens `content`, which has `size` bytes. Where its digest is known, whoever reads to the end learns from `close`

@@ -10,7 +10,7 @@ import type { GitSource } from "../plan/steps/copy.js";
 import type { FileTree } from "../tree/file-tree.js";
 import type { SourceText } from "../util/source-text.js";
 import type { LayerStore } from "./layer-store.js";
-import type { RunExecution } from "./run-execution.js";
+import type { RunExecution } from "./run/run-execution.js";
 import type { StepLayer } from "./step-result.js";
 import type { TimePolicy } from "./times.js";
 

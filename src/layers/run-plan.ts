@@ -1,7 +1,7 @@
 /** Runs a plan: stages side by side, each as soon as what it reads from is there. */
 import type { BuildPlan, PlannedStage } from "../plan/build-plan.js";
 import type { StageId } from "../plan/file-source.js";
-import { contextLayer } from "./context-layer.js";
+import { contextLayer } from "./copy/context-layer.js";
 import type { RunContext } from "./run-context.js";
 import { runStage, type StageResult, stageTasks } from "./run-stage.js";
 

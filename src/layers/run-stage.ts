@@ -6,14 +6,14 @@ import { formatPlatform } from "../oci/platform.js";
 import type { HistoryEntry, Image } from "../oci/types.js";
 import type { FileSource, PlannedStage, StageId, Step } from "../plan/build-plan.js";
 import { locate } from "../util/source-text.js";
-import { runCopyStep } from "./copy-step.js";
+import { runCopyStep } from "./copy/copy-step.js";
+import type { StageLayers } from "./copy/stage-files.js";
+import { runWorkdirStep } from "./copy/workdir-step.js";
+import { type RunStepOptions, runRunStep } from "./run/run-step.js";
 import type { RunContext } from "./run-context.js";
-import { type RunStepOptions, runRunStep } from "./run-step.js";
-import type { SealEditOptions } from "./seal-edit.js";
-import type { StageLayers } from "./stage-files.js";
+import type { SealEditOptions } from "./seal/seal-edit.js";
 import type { StepLayer } from "./step-result.js";
 import { isoTime } from "./times.js";
-import { runWorkdirStep } from "./workdir-step.js";
 
 /** What a stage came to. */
 export interface StageResult {

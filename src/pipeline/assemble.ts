@@ -2,7 +2,7 @@
 import type { Store } from "../cache/store.js";
 import { type Compression, compressionSpec } from "../compression/compression.js";
 import { isOcibuildError } from "../errors.js";
-import { fileReader } from "../layers/fetched-file.js";
+import { fileReader } from "../layers/copy/fetched-file.js";
 import type { LayerStore } from "../layers/layer-store.js";
 import type { StageResult } from "../layers/run-stage.js";
 import { compressTar } from "../layers/seal/compress-tar.js";

@@ -3,7 +3,7 @@ import { setMaxListeners } from "node:events";
 import type { Store } from "../cache/store.js";
 import type { OnEvent } from "../events.js";
 import { LayerStore } from "../layers/layer-store.js";
-import type { RunExecution } from "../layers/run-execution.js";
+import type { RunExecution } from "../layers/run/run-execution.js";
 import { runPlan } from "../layers/run-plan.js";
 import type { StageResult } from "../layers/run-stage.js";
 import type { TimePolicy } from "../layers/times.js";

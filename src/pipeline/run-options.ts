@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { OcibuildError } from "../errors.js";
 import type { Executor, RunSpec } from "../executor/contract.js";
-import type { RunExecution } from "../layers/run-execution.js";
+import type { RunExecution } from "../layers/run/run-execution.js";
 
 /** The options of a build that are about RUN. */
 export interface RunOptions {

@@ -1,6 +1,6 @@
 /** Results → outputs: images assembled in the form each output wants, base layers fetched, everything written. */
 import type { TaskInfo } from "../events.js";
-import { contentsOf, rootfsEntries } from "../layers/rootfs-entries.js";
+import { contentsOf, rootfsEntries } from "../layers/fs/rootfs-entries.js";
 import type { RunContext } from "../layers/run-context.js";
 import type { StageResult } from "../layers/run-stage.js";
 import type { BlobReader } from "../oci/blobs.js";

@@ -7,9 +7,9 @@ import type {
   RunOutcome,
   RunSpec,
 } from "../executor/contract.js";
-import { applyLayer } from "../layers/apply-layer.js";
-import { bytesContent } from "../layers/fs-node.js";
-import { emptyTree, type FsTree } from "../layers/fs-tree.js";
+import { applyLayer } from "../layers/fs/apply-layer.js";
+import { bytesContent } from "../layers/fs/fs-node.js";
+import { emptyTree, type FsTree } from "../layers/fs/fs-tree.js";
 import { indexTar } from "../layers/layer-index.js";
 import type { DiffId } from "../oci/digest.js";
 import { hostPlatform } from "../oci/platform.js";

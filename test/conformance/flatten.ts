@@ -1,8 +1,8 @@
 /** File systems and layers in the form in which cases expect them. */
 import { createHash } from "node:crypto";
-import { entryMeta } from "../../src/layers/apply-layer.js";
-import type { FsNode } from "../../src/layers/fs-node.js";
-import type { FsTree } from "../../src/layers/fs-tree.js";
+import { entryMeta } from "../../src/layers/fs/apply-layer.js";
+import type { FsNode } from "../../src/layers/fs/fs-node.js";
+import type { FsTree } from "../../src/layers/fs/fs-tree.js";
 import type { IndexedEntry } from "../../src/layers/layer-index.js";
 import type { Xattrs } from "../../src/tar/entry.js";
 import type { TreeNode } from "../../src/tree/file-tree.js";

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FsEdit } from "../../src/layers/fs-edit.js";
-import { directoryMeta } from "../../src/layers/fs-node.js";
-import { emptyTree, FsTree } from "../../src/layers/fs-tree.js";
-import { layerEntriesOf } from "../../src/layers/layer-entries.js";
-import { rootfsEntries } from "../../src/layers/rootfs-entries.js";
+import { FsEdit } from "../../src/layers/fs/fs-edit.js";
+import { directoryMeta } from "../../src/layers/fs/fs-node.js";
+import { emptyTree, FsTree } from "../../src/layers/fs/fs-tree.js";
+import { layerEntriesOf } from "../../src/layers/fs/layer-entries.js";
+import { rootfsEntries } from "../../src/layers/fs/rootfs-entries.js";
 import type { ByteString } from "../../src/util/bytes.js";
 import { arbitraryChanges, change, layerTarOf, modelOf, withLayer } from "../support/fs-model.js";
 import { LONG_TIMEOUT_MS, runs } from "../support/runs.js";

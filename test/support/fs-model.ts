@@ -1,7 +1,7 @@
 /** File-system values as plain data that can be compared, and random changes to them. */
 import fc from "fast-check";
-import { applyLayer } from "../../src/layers/apply-layer.js";
-import type { FsEdit } from "../../src/layers/fs-edit.js";
+import { applyLayer } from "../../src/layers/fs/apply-layer.js";
+import type { FsEdit } from "../../src/layers/fs/fs-edit.js";
 import {
   bytesContent,
   directoryMeta,
@@ -9,9 +9,9 @@ import {
   type FsNode,
   fileMeta,
   newInode,
-} from "../../src/layers/fs-node.js";
-import type { FsTree } from "../../src/layers/fs-tree.js";
-import { layerEntriesOf } from "../../src/layers/layer-entries.js";
+} from "../../src/layers/fs/fs-node.js";
+import type { FsTree } from "../../src/layers/fs/fs-tree.js";
+import { layerEntriesOf } from "../../src/layers/fs/layer-entries.js";
 import type { IndexedTar } from "../../src/layers/layer-index.js";
 import { indexTar } from "../../src/layers/layer-index.js";
 import { writeLayer } from "../../src/layers/seal/write-layer.js";

@@ -1,0 +1,32 @@
+/** A source of a COPY or ADD step: what it adds to the cache key, and what there is to copy. */
+import type { StepInput } from "../../cache/step-cache.js";
+import type { Abortable } from "../../oci/blobs.js";
+import type { TreeNode } from "../../tree/file-tree.js";
+import { type ByteString, bytesOf } from "../../util/bytes.js";
+import type { FileContent } from "../fs/fs-node.js";
+import { emptyTree } from "../fs/fs-tree.js";
+import type { ArchiveFiles } from "./archive-files.js";
+import type { Selection } from "./copy.js";
+
+export type CopyPart =
+  | { readonly kind: "files"; readonly selection: Selection }
+  | ({ readonly kind: "archive" } & ArchiveFiles);
+
+export interface CopyInput {
+  /** What the source adds to the key of the step. */
+  digest(options: Abortable): Promise<string>;
+  /** Files with digests, for explaining; those that are known by now. */
+  files(): Iterable<StepInput>;
+  /** What there is to copy, in order. */
+  parts(): Promise<readonly CopyPart[]>;
+}
+
+/** A selection that is one file. */
+export function oneFile(name: string, node: TreeNode, content: FileContent): Selection {
+  const path = bytesOf(name);
+  return {
+    tree: emptyTree("the Dockerfile"),
+    name: path,
+    nodes: [{ path, relative: "" as ByteString, node, content, isOnTheWay: false }],
+  };
+}

@@ -1,0 +1,105 @@
+/** Runs a COPY or ADD step: selects, looks for a record, and if there is none copies and seals. */
+import type { StepInput } from "../../cache/step-cache.js";
+import { chainIdOf, type DiffId } from "../../oci/digest.js";
+import { type CopyStep, projection } from "../../plan/steps/copy.js";
+import { parseModeChange } from "../../tree/chmod.js";
+import { treePath } from "../../tree/paths.js";
+import { resolveInTree } from "../../tree/resolve.js";
+import { bytesOf } from "../../util/bytes.js";
+import { forEachLimited } from "../../util/for-each-limited.js";
+import { FsEdit } from "../fs/fs-edit.js";
+import type { RunContext } from "../run-context.js";
+import { type SealEditOptions, sealEdit } from "../seal/seal-edit.js";
+import { stepLayer } from "../step-layer.js";
+import type { StepLayer } from "../step-result.js";
+import { type CopyOptions, copySelection, type Destination, makeDirectories } from "./copy.js";
+import type { CopyInput } from "./copy-input.js";
+import { copyInputs } from "./copy-inputs.js";
+import { ownerIn } from "./owner-in.js";
+import { type StageLayers, sourceFiles } from "./stage-files.js";
+import { unpackArchive } from "./unpack-archive.js";
+
+/**
+ * The layer of a COPY or ADD step.
+ * @throws LAYER_COPY, CONTEXT_…, LAYER_UNKNOWN_USER, REGISTRY_…; the signal's reason
+ */
+export async function runCopyStep(
+  run: RunContext,
+  step: CopyStep,
+  parent: readonly DiffId[],
+  stageLayers: StageLayers,
+  options: SealEditOptions & { readonly mayReuse: boolean },
+): Promise<StepLayer> {
+  // A linked layer knows nothing of what is below it, so it fits on any base (and is found again on any).
+  const start = step.link && step.chmod === undefined ? [] : parent;
+  const files = await sourceFiles(run, step.from, stageLayers);
+  const inputs = copyInputs(run, step, files);
+  return stepLayer(run, {
+    kind: step.kind,
+    projection: projection(step),
+    parent: start,
+    mayReuse: options.mayReuse,
+    source: files.kind === "context" ? `context ${files.name}` : `layers ${chainIdOf(files.diffIds)}`,
+    inputs: () => digestsOf(run, inputs),
+    inputFiles: () => filesOf(inputs),
+    make: async () => sealEdit(run, await copied(run, step, start, inputs), options),
+  });
+}
+
+function* filesOf(inputs: readonly CopyInput[]): Generator<StepInput> {
+  for (const input of inputs) yield* input.files();
+}
+
+/** Sources of one step that are read at a time: downloads wait for one another otherwise. */
+const PARALLEL = 4;
+
+/** The digests of `inputs`. When one fails, the others are ended and waited for. */
+async function digestsOf(run: RunContext, inputs: readonly CopyInput[]): Promise<readonly string[]> {
+  const digests = new Map<CopyInput, string>();
+  await forEachLimited(inputs, PARALLEL, run, async (input, options) => {
+    digests.set(input, await input.digest(options));
+  });
+  return inputs.map((input) => digests.get(input)!);
+}
+
+async function copied(
+  run: RunContext,
+  step: CopyStep,
+  start: readonly DiffId[],
+  inputs: readonly CopyInput[],
+): Promise<FsEdit> {
+  const edit = new FsEdit(await run.layers.tree(start, run));
+  const options: CopyOptions = {
+    owner: step.chown === undefined ? undefined : await ownerIn(run, step.chown, start),
+    mode: modeOf(step),
+    nowSeconds: run.times.epochSeconds ?? run.times.nowSeconds,
+    mergeDirectories: true,
+  };
+  const destination: Destination = {
+    path: treePath(bytesOf(step.destination)),
+    isDirectory: step.destination.endsWith("/") || step.destination.endsWith("/."),
+  };
+  for (const input of inputs) {
+    for (const part of await input.parts()) {
+      if (part.kind === "files") {
+        await run.layers.prepareContents(
+          part.selection.nodes.map((node) => node.content),
+          run,
+        );
+        copySelection(edit, part.selection, destination, options);
+      } else {
+        const top = resolveInTree(edit, destination.path);
+        makeDirectories(edit, top, { ...options, mode: undefined });
+        unpackArchive(edit, top, part.entries, part.openEntry, options);
+      }
+    }
+  }
+  return edit;
+}
+
+function modeOf(step: CopyStep): CopyOptions["mode"] {
+  if (step.chmod === undefined || step.chmod === "") return undefined;
+  const change = parseModeChange(step.chmod);
+  // The plan has refused what cannot be parsed.
+  return typeof change === "string" ? undefined : change;
+}

@@ -1,0 +1,177 @@
+/** Runs a RUN step: looks for a record, and if there is none has an executor run the command, and seals what it changed. */
+
+import { isOcibuildError, OcibuildError } from "../../errors.js";
+import type { RunSpec } from "../../executor/contract.js";
+import type { DiffId } from "../../oci/digest.js";
+import { formatPlatform } from "../../oci/platform.js";
+import type { Platform } from "../../oci/types.js";
+import { projection, type RunStep } from "../../plan/steps/run.js";
+import { resolveInTree } from "../../tree/resolve.js";
+import { type ByteString, bytesOf } from "../../util/bytes.js";
+import { makeDirectories } from "../copy/copy.js";
+import type { StageLayers } from "../copy/stage-files.js";
+import { FsEdit } from "../fs/fs-edit.js";
+import { FsTree } from "../fs/fs-tree.js";
+import type { RunContext } from "../run-context.js";
+import { type SealEditOptions, sealEdit } from "../seal/seal-edit.js";
+import { stepLayer } from "../step-layer.js";
+import type { StepLayer } from "../step-result.js";
+import { applyChangeset, readChangeset } from "./changeset.js";
+import { CHANGESET_LIMIT_BYTES, projectExecution, type RunExecution } from "./run-execution.js";
+import { OutputTail, processSentence, runFailed } from "./run-failure.js";
+import { type ExecutorMounts, executorMounts, RunMount, rootFilesOf } from "./run-mounts.js";
+import { type RunUser, runUser, USER_FILES } from "./run-user.js";
+
+export interface RunStepOptions extends SealEditOptions {
+  readonly mayReuse: boolean;
+  readonly platform: Platform;
+  /** Told what the command prints, as it comes. */
+  readonly onOutput: (stream: "stdout" | "stderr", chunk: Uint8Array) => void;
+}
+
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/**
+ * The layer of a RUN step.
+ * @throws RUN_FAILED, LAYER_UNKNOWN_USER, LAYER_COPY, OPTIONS_INVALID, EXECUTOR_…, LIMIT_EXCEEDED; the signal's reason
+ */
+export async function runRunStep(
+  run: RunContext,
+  step: RunStep,
+  parent: readonly DiffId[],
+  stageLayers: StageLayers,
+  options: RunStepOptions,
+): Promise<StepLayer> {
+  const { execution } = run;
+  if (execution === undefined) throw new Error("a plan with RUN steps was started without an executor");
+  const mounts: RunMount[] = [];
+  for (const planned of step.mounts) mounts.push(await RunMount.open(run, planned, stageLayers));
+  return stepLayer(run, {
+    kind: step.kind,
+    projection: {
+      step: projection(step),
+      platform: formatPlatform(options.platform),
+      execution: projectExecution(execution),
+    },
+    parent,
+    mayReuse: options.mayReuse,
+    source: mounts.map(({ source }) => source).join("\n"),
+    inputs: async () => {
+      const digests: string[] = [];
+      for (const mount of mounts) digests.push((await mount.digest()) ?? "");
+      return digests;
+    },
+    inputFiles: () => [],
+    make: () => runCommand(run, execution, step, parent, mounts, options),
+  });
+}
+
+async function runCommand(
+  run: RunContext,
+  execution: RunExecution,
+  step: RunStep,
+  parent: readonly DiffId[],
+  mounts: readonly RunMount[],
+  options: RunStepOptions,
+): Promise<DiffId> {
+  const { executor } = execution;
+  const base = await run.layers.tree(parent, run);
+  const edit = new FsEdit(base);
+  const rootfs = [...parent];
+  if (makeWorkdir(run, edit, step.cwd)) {
+    // The command needs it there, and it is a part of what the step changes.
+    const before = new FsEdit(base);
+    makeWorkdir(run, before, step.cwd);
+    rootfs.push(await sealEdit(run, before, { compression: undefined }));
+  }
+  const user = await userOf(run, new FsTree(edit.root, base.label), step);
+  const given = await executorMounts(mounts, execution);
+  const spec: RunSpec = {
+    rootfs: rootFilesOf(rootfs),
+    platform: options.platform,
+    args: step.args as RunSpec["args"],
+    env: environment(step, given, user.home),
+    cwd: step.cwd,
+    user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
+    mounts: [
+      ...given.mounts,
+      ...step.files.map(({ path, content }) => ({ type: "file", target: path, content, mode: 0o755 }) as const),
+    ],
+    network: step.network === "default" ? execution.network : step.network,
+    security: step.security,
+    hostname: execution.hostname,
+    hosts: execution.hosts,
+    shmSizeBytes: execution.shmSizeBytes,
+    ulimits: execution.ulimits,
+    changesetLimitBytes: CHANGESET_LIMIT_BYTES,
+  };
+  const isMounted = (type: "secret" | "ssh", id: string): boolean =>
+    spec.mounts.some((mount) => mount.type === type && mount.id === id);
+  const tail = new OutputTail();
+  const outcome = await executor.run(spec, {
+    signal: run.signal,
+    openLayer: (diffId) => run.layers.openLayer(diffId, run),
+    readSecret: async (id) => {
+      const value = isMounted("secret", id) ? await execution.secret(id) : undefined;
+      if (value === undefined) throw notAsked(executor.name, `the secret "${id}"`);
+      return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    },
+    sshSocket: (id) => {
+      const path = isMounted("ssh", id) ? execution.sshSocket(id) : undefined;
+      if (path === undefined) throw notAsked(executor.name, `the agent "${id}"`);
+      return path;
+    },
+    onOutput: (stream, chunk) => {
+      tail.add(chunk);
+      options.onOutput(stream, chunk);
+    },
+  });
+  run.signal.throwIfAborted();
+  if (outcome.changeset === null) throw runFailed(step.args, outcome, tail.text());
+  const limitBytes = CHANGESET_LIMIT_BYTES;
+  const changeset = await readChangeset(run, outcome.changeset, { executor: executor.name, limitBytes });
+  applyChangeset(edit, changeset, executor.name);
+  return sealEdit(run, edit, options);
+}
+
+/** Makes the working directory where it is missing, as engines do: root's. Returns whether it was. @throws LAYER_COPY */
+function makeWorkdir(run: RunContext, edit: FsEdit, cwd: string): boolean {
+  const path = bytesOf(cwd.replace(/^\/+/, "")) as ByteString;
+  if (path === "" || edit.lstat(resolveInTree(edit, path))?.type === "dir") return false;
+  const nowSeconds = run.times.epochSeconds ?? run.times.nowSeconds;
+  makeDirectories(edit, path, { owner: undefined, mode: undefined, nowSeconds });
+  return true;
+}
+
+async function userOf(run: RunContext, tree: FsTree, step: RunStep): Promise<RunUser> {
+  await run.layers.prepareContents(
+    USER_FILES.map((file) => tree.find(resolveInTree(tree, bytesOf(file)))?.content),
+    run,
+  );
+  try {
+    return runUser(tree, step.user);
+  } catch (error) {
+    if (!isOcibuildError(error, "LAYER_UNKNOWN_USER")) throw error;
+    throw new OcibuildError(error.code, processSentence(step.args, error.message), {
+      details: error.details,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
+  }
+}
+
+/** The whole environment: of equal names the first counts. */
+function environment(step: RunStep, { env, defaults }: ExecutorMounts, home: string): readonly string[] {
+  const found = new Map<string, string>();
+  const all = [...env, ...step.env, ...step.proxyEnv, ...defaults, `PATH=${DEFAULT_PATH}`, `HOME=${home}`];
+  for (const variable of all) {
+    const name = variable.split("=", 1)[0]!;
+    if (!found.has(name)) found.set(name, variable);
+  }
+  return [...found.values()];
+}
+
+function notAsked(executor: string, what: string): OcibuildError<"EXECUTOR_FAILED"> {
+  return new OcibuildError("EXECUTOR_FAILED", `the executor "${executor}" asked for ${what}, which no mount names`, {
+    details: { executor },
+  });
+}

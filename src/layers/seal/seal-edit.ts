@@ -1,0 +1,55 @@
+/** Writes what an edit changed as a layer into the store: compressed when an output will want it so, else as a tar. */
+
+import { type Compression, compressionSpec } from "../../compression/compression.js";
+import type { DiffId } from "../../oci/digest.js";
+import { layerMediaType } from "../../oci/media-types.js";
+import type { FsEdit } from "../fs/fs-edit.js";
+import { comparedContents, layerEntriesOf } from "../fs/layer-entries.js";
+import { LayerIndexWriter } from "../layer-index.js";
+import type { RunContext } from "../run-context.js";
+import { entryTime } from "../times.js";
+import { writeLayer } from "./write-layer.js";
+
+export interface SealEditOptions {
+  readonly compression: Compression | undefined;
+  /** Keep the tar beside the blob: a command that runs on top of the layer will want it. */
+  readonly keepTar?: boolean;
+  readonly onProgress?: (tarBytes: number) => void;
+}
+
+/**
+ * The diffID of the layer that `edit` makes; the store then holds its index, and its tar, its blob, or both.
+ * @throws CONTEXT_CHANGED, LAYER_INVALID, STORE_UNUSABLE; the signal's reason
+ */
+export async function sealEdit(run: RunContext, edit: FsEdit, options: SealEditOptions): Promise<DiffId> {
+  const { store, times, signal } = run;
+  const { compression } = options;
+  const timeOf = (seconds: number): number => entryTime(times, seconds);
+  await run.layers.prepareContents(comparedContents(edit, timeOf), run);
+  const tar = compression === undefined || options.keepTar === true ? store.layers.createTar() : undefined;
+  const blob = compression === undefined ? undefined : store.blobs.create();
+  const index = new LayerIndexWriter();
+  try {
+    const sealed = await writeLayer(layerEntriesOf(edit, timeOf), {
+      compression: compression ?? { kind: "uncompressed" },
+      tarSink: tar,
+      blobSink: blob,
+      // With each file's digest: reading it later for a cache key then costs nothing.
+      onEntry: (entry, dataOffset, digest) => index.add(entry, dataOffset, digest),
+      onProgress: options.onProgress,
+      signal,
+    });
+    if (tar !== undefined) await store.layers.publishTar(tar, sealed.diffId);
+    if (blob !== undefined && compression !== undefined && sealed.blob !== undefined) {
+      const { digest, sizeBytes: size } = sealed.blob;
+      await store.blobs.publish(blob, digest);
+      const mediaType = layerMediaType({ family: "oci", compression: compression.kind, foreign: false });
+      store.layers.rememberCompressed(sealed.diffId, compressionSpec(compression), { mediaType, digest, size });
+    }
+    run.layers.addIndex(sealed.diffId, index.finish());
+    return sealed.diffId;
+  } finally {
+    tar?.discard();
+    blob?.discard();
+  }
+}
