@@ -106,8 +106,10 @@ describe("the build context", () => {
     expect(failure(["-f", "-", "-"]).code).toBe("OPTIONS_INVALID");
   });
 
-  test("is no URL in this version", () => {
-    expect(failure(["https://github.com/moby/buildkit.git"]).code).toBe("OPTIONS_UNSUPPORTED");
+  test("may be a URL", () => {
+    const url = "https://git.example/app.git#v1:docker";
+    expect(optionsOf([url]).context).toMatchObject({ kind: "git", url });
+    expect(optionsOf(["https://files.example/context.tar.gz"]).context).toMatchObject({ kind: "http" });
   });
 });
 
