@@ -58,7 +58,8 @@ export async function openSurroundings(options: BuildOptions): Promise<Surroundi
   });
   const nowMs = (): number => Date.now() - startedMs;
   const secrets = new Secrets(options.secrets ?? {}, { cwd, env: process.env });
-  const remote = new RemoteSources({ store, env: process.env, secret: secrets.read, onEvent, nowMs });
+  const sshAgent = new Map(Object.entries(options.ssh ?? {})).get("default");
+  const remote = new RemoteSources({ store, env: process.env, secret: secrets.read, sshAgent, onEvent, nowMs });
   return {
     cwd,
     root,

@@ -24,6 +24,8 @@ export interface GitSourcesOptions {
   /** Folders that programs are not taken from: build contexts. */
   readonly contextFolders: () => readonly string[];
   readonly secret: (id: string) => Promise<Uint8Array | undefined>;
+  /** Socket of the ssh agent that Dockerfiles may use (`--ssh default`). */
+  readonly sshAgent: string | undefined;
   readonly onEvent: OnEvent;
   readonly nowMs: () => number;
 }
@@ -45,6 +47,8 @@ export class GitSources implements AsyncDisposable {
       repository: (url, format) => repositories.at(url, format),
       createFolder: () => this.#createFolder(),
       secret: options.secret,
+      // As docker does, the user's own agent is asked for what the user names himself.
+      sshAgent: (namedBy) => options.sshAgent ?? (namedBy === "user" ? options.env["SSH_AUTH_SOCK"] : undefined),
       follow: (url) => this.#follow(url),
       signal: this.#abort.signal,
     });

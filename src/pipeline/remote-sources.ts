@@ -12,6 +12,8 @@ export interface RemoteSourcesOptions {
   readonly store: Store;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly secret: (id: string) => Promise<Uint8Array | undefined>;
+  /** Socket of the ssh agent that Dockerfiles may use (`--ssh default`). */
+  readonly sshAgent: string | undefined;
   readonly onEvent: OnEvent;
   readonly nowMs: () => number;
 }

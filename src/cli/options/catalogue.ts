@@ -11,7 +11,7 @@ export const HONOURED_OPTIONS: readonly (ValueOption | SwitchOption)[] = [
     short: "f",
     placeholder: "path",
     group: "What to build",
-    help: 'Dockerfile to read instead of "PATH/Dockerfile"; "-" for standard input',
+    help: 'Dockerfile to read instead of "PATH/Dockerfile": a path, a URL, or "-" for standard input',
     apply: (request, value) => {
       request.file = value;
     },
@@ -39,7 +39,7 @@ export const HONOURED_OPTIONS: readonly (ValueOption | SwitchOption)[] = [
     name: "build-context",
     placeholder: "name=source",
     group: "What to build",
-    help: "Further files for COPY --from and FROM: a folder, docker-image://REF or oci-layout://DIR (repeat)",
+    help: "Further files for COPY --from and FROM: a folder, a URL, docker-image://REF or oci-layout://DIR (repeat)",
     apply: (request, value) => request.buildContexts.push(value),
   },
   {

@@ -13,10 +13,11 @@ const MAX_COLUMNS = 120;
 export function formatHelp(columns: number | undefined): string {
   const width = Math.min(MAX_COLUMNS, Math.max(MIN_COLUMNS, columns ?? 80));
   const command = new Command("ocibuild")
-    .usage("[build] [OPTIONS] PATH | -")
+    .usage("[build] [OPTIONS] PATH | URL | -")
     .description(
       "Builds an OCI image from a Dockerfile and the files of a folder, without a daemon and without privileges. " +
-        'PATH is the build context; "-" reads it, as a tar archive, or a Dockerfile alone from standard input. ' +
+        'PATH is the build context; "-" reads it, as a tar archive, or a Dockerfile alone from standard input; URL names ' +
+        "a git repository (https://host/repo.git#ref:folder), or an archive or Dockerfile on a web server. " +
         "The digest of the image goes to standard output, everything else to standard error.",
     )
     .helpOption(false)

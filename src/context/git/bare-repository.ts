@@ -127,8 +127,8 @@ function tryFetch(
   refs: readonly string[],
   { program, access, signal }: FetchOptions,
 ): Promise<GitOutput> {
-  const { protocols, secretConfig, sshCommand } = access;
-  const run: GitRun = { cwd: path, gitDir: path, protocols, secretConfig, sshCommand, signal };
+  const { protocols, secretConfig, sshCommand, sshAgent } = access;
+  const run: GitRun = { cwd: path, gitDir: path, protocols, secretConfig, sshCommand, sshAgent, signal };
   const args = ["fetch", "--quiet", "--force", "--no-recurse-submodules", ...flags, "--", remote.url, ...refs];
   return runGit(program, args, { ...run, timeoutMs: FETCH_TIMEOUT_MS });
 }

@@ -9,14 +9,18 @@ export interface GitAccess {
   readonly protocols: string;
   readonly secretConfig: readonly (readonly [name: string, value: string])[];
   readonly sshCommand: string | undefined;
+  /** Socket of the ssh agent that may be asked. */
+  readonly sshAgent?: string | undefined;
   /** Texts that must not be shown, whatever git says. */
   readonly hidden: readonly string[];
 }
 
 export interface GitAccessOptions {
   readonly secret: ReadSecret;
-  /** Whether keys of the user may be offered to ssh servers. */
+  /** Whether ssh may use the user's key files, as for what he named himself. */
   readonly withUserKeys: boolean;
+  /** Socket of the ssh agent that may be asked, if any. */
+  readonly sshAgent: string | undefined;
   /** For what another repository named or its server led to: that one, whose rights it shares where that is safe. */
   readonly main?: GitRemote | undefined;
 }
@@ -24,7 +28,13 @@ export interface GitAccessOptions {
 /** What git gets to read `remote`. @throws CONTEXT_FETCH when credentials would go over plain HTTP */
 export async function gitAccess(remote: GitRemote, options: GitAccessOptions): Promise<GitAccess> {
   if (remote.scheme === "ssh") {
-    return { protocols: "ssh", secretConfig: [], sshCommand: sshCommand(options.withUserKeys), hidden: [] };
+    return {
+      protocols: "ssh",
+      secretConfig: [],
+      sshCommand: sshCommand(options),
+      sshAgent: options.sshAgent,
+      hidden: [],
+    };
   }
   const none: GitAccess = { protocols: remote.scheme, secretConfig: [], sshCommand: undefined, hidden: [] };
   if (remote.scheme === "git") return none;
@@ -93,9 +103,10 @@ function assertPrivate(remote: GitRemote): void {
 const NO_FILE = "/dev/null";
 
 /** Words for git's shell; none of them comes from outside. */
-function sshCommand(withUserKeys: boolean): string {
+function sshCommand({ withUserKeys, sshAgent }: GitAccessOptions): string {
   const options = ["-F", NO_FILE, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=15"];
-  // A Dockerfile may be a stranger's: it cannot use the keys of who builds it.
-  const keys = withUserKeys ? [] : ["-o", "IdentityAgent=none", "-o", "IdentitiesOnly=yes", "-i", NO_FILE];
-  return ["ssh", ...options, ...keys].join(" ");
+  // A Dockerfile may be a stranger's: it gets what it was given with --ssh, and no more.
+  const files = withUserKeys ? [] : ["-i", NO_FILE];
+  const agent = sshAgent === undefined ? ["-o", "IdentityAgent=none"] : [];
+  return ["ssh", ...options, ...files, ...agent].join(" ");
 }

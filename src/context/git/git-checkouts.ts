@@ -43,6 +43,8 @@ export interface GitCheckoutsOptions {
   /** An empty folder that somebody removes when the build has ended. */
   readonly createFolder: () => string;
   readonly secret: ReadSecret;
+  /** Socket of the ssh agent for repositories that somebody named, if any. */
+  readonly sshAgent: (namedBy: NamedBy) => string | undefined;
   /** The URL that a repository's server leads to. */
   readonly follow: (url: string) => Promise<string>;
   readonly signal: AbortSignal;
@@ -196,7 +198,8 @@ export class GitCheckouts {
   }
 
   #access({ remote, namedBy, main }: Source, moved: GitRemote | undefined): Promise<GitAccess> {
-    const options = { secret: this.#options.secret, withUserKeys: namedBy === "user" };
+    const { secret, sshAgent } = this.#options;
+    const options = { secret, sshAgent: sshAgent(namedBy), withUserKeys: namedBy === "user" };
     if (moved === undefined) return gitAccess(remote, { ...options, main });
     // Within one origin a repository may move and keep its rights.
     const isSameOrigin = moved.scheme === remote.scheme && moved.host === remote.host;

@@ -57,7 +57,7 @@ function hintFor(stderr: string, remote: GitRemote): string | undefined {
     return `Add the key of "${remote.host}" to ~/.ssh/known_hosts, or use the https URL.`;
   }
   if (/Permission denied \(/.test(stderr) || /unable to fork|cannot run ssh/.test(stderr)) {
-    return "A Dockerfile gets no ssh keys: use an https URL, with --secret id=GIT_AUTH_TOKEN,env=NAME where it is not public.";
+    return "A Dockerfile gets the keys of --ssh default only; https URLs take --secret id=GIT_AUTH_TOKEN,env=NAME.";
   }
   if (/not found|does not (?:exist|appear)/i.test(stderr)) return "Check the URL of the repository.";
   if (/Could not resolve host/.test(stderr)) return `Check the name "${remote.host}" and the network.`;

@@ -93,9 +93,9 @@ async function listRemote(
   { program, access, cwd, signal }: ResolveRefOptions,
   flags: readonly string[] = [],
 ): Promise<string> {
-  const { protocols, secretConfig, sshCommand } = access;
+  const { protocols, secretConfig, sshCommand, sshAgent } = access;
   const args = ["ls-remote", ...flags, "--", remote.url, ...patterns];
-  const output = await runGit(program, args, { cwd, protocols, secretConfig, sshCommand, signal });
+  const output = await runGit(program, args, { cwd, protocols, secretConfig, sshCommand, sshAgent, signal });
   if (output.exitCode !== 0) throw gitFailure("fetch remote", remote, output, access);
   return output.stdout.toString("utf8");
 }

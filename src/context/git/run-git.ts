@@ -25,6 +25,7 @@ export interface GitRun {
   /** Settings that may be secret: they are not among the arguments, which every user of the machine can see. */
   readonly secretConfig?: readonly (readonly [name: string, value: string])[] | undefined;
   readonly sshCommand?: string | undefined;
+  readonly sshAgent?: string | undefined;
   /** Gets standard output piece by piece, however much it is; `GitOutput.stdout` is empty then. */
   readonly onStdout?: ((chunk: Buffer) => void) | undefined;
   readonly timeoutMs?: number | undefined;
@@ -46,11 +47,10 @@ const DEFAULT_TIMEOUT_MS = 60_000;
 /** How long git may tidy up after SIGTERM. */
 const GRACE_MS = 2_000;
 
-/** Variables of the surroundings that git may see: proxies, certificate authorities, the agent for who may use it. */
+/** Variables of the surroundings that git may see: proxies and certificate authorities. */
 const PASSED_ON: readonly string[] = [
   ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"],
   ...["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR"],
-  "SSH_AUTH_SOCK",
   // Windows programs do not start without them.
   ...["SystemRoot", "SYSTEMROOT", "TEMP", "TMP"],
 ];
@@ -191,6 +191,7 @@ function environmentOf(program: GitProgram, run: GitRun): Record<string, string>
     GIT_CEILING_DIRECTORIES: dirname(run.cwd),
     // Without a command of ours there is no ssh.
     GIT_SSH_COMMAND: run.sshCommand ?? "false",
+    ...(run.sshAgent === undefined ? {} : { SSH_AUTH_SOCK: run.sshAgent }),
     ...(run.indexFile === undefined ? {} : { GIT_INDEX_FILE: run.indexFile }),
   };
   const config = run.secretConfig ?? [];

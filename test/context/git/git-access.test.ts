@@ -7,12 +7,13 @@ const basic = (text: string): string => `Authorization: Basic ${Buffer.from(text
 function access(
   url: string,
   secrets: Readonly<Record<string, string>> = {},
-  options: { readonly main?: string; readonly withUserKeys?: boolean } = {},
+  options: { readonly main?: string; readonly withUserKeys?: boolean; readonly sshAgent?: string } = {},
 ): Promise<GitAccess> {
-  const { main, withUserKeys = false } = options;
+  const { main, withUserKeys = false, sshAgent } = options;
   return gitAccess(parseRemote(url), {
     secret: async (id) => (Object.hasOwn(secrets, id) ? Buffer.from(secrets[id]!) : undefined),
     withUserKeys,
+    sshAgent,
     main: main === undefined ? undefined : parseRemote(main),
   });
 }
@@ -88,14 +89,17 @@ describe("what git may use", () => {
   });
 
   test("C12: is a key of the user for what the user named, and never for what a Dockerfile names", async () => {
-    const { sshCommand: dockerfile } = await access("git@h:x");
-    expect(dockerfile).toContain("IdentityAgent=none");
-    expect(dockerfile).toContain("IdentitiesOnly=yes");
-    const { sshCommand: user } = await access("git@h:x", {}, { withUserKeys: true });
-    expect(user).not.toContain("Identit");
-    for (const command of [dockerfile, user]) {
-      expect(command).toContain("BatchMode=yes");
-      expect(command).toContain("StrictHostKeyChecking=yes");
+    const dockerfile = await access("git@h:x");
+    expect(dockerfile.sshCommand).toContain("-i /dev/null -o IdentityAgent=none");
+    const allowed = await access("git@h:x", {}, { sshAgent: "/agent" });
+    expect(allowed.sshCommand).toContain("-i /dev/null");
+    expect(allowed.sshCommand).not.toContain("IdentityAgent");
+    expect(allowed.sshAgent).toBe("/agent");
+    const user = await access("git@h:x", {}, { withUserKeys: true, sshAgent: "/agent" });
+    expect(user.sshCommand).not.toContain("-i ");
+    for (const { sshCommand } of [dockerfile, allowed, user]) {
+      expect(sshCommand).toContain("BatchMode=yes");
+      expect(sshCommand).toContain("StrictHostKeyChecking=yes");
     }
   });
 });
