@@ -48,7 +48,7 @@ export function addSystemMounts(
   addNetworkFiles(fstab, point("/etc/resolv.conf", "file"), point("/etc/hosts", "file"), folder, spec);
 }
 
-function addDevices(fstab: Fstab, dev: string, folder: string, spec: RunSpec, space: IdSpace): void {
+export function addDevices(fstab: Fstab, dev: string, folder: string, spec: RunSpec, space: IdSpace): void {
   const own = join(folder, "dev");
   mkdirSync(own, { mode: 0o755 });
   for (const name of DEVICES) writeFileSync(join(own, name), "");
@@ -67,7 +67,7 @@ function addDevices(fstab: Fstab, dev: string, folder: string, spec: RunSpec, sp
   fstab.add("mqueue", `${dev}/mqueue`, "mqueue", "nosuid,noexec,nodev");
 }
 
-function addNetworkFiles(fstab: Fstab, resolv: string, hosts: string, folder: string, spec: RunSpec): void {
+export function addNetworkFiles(fstab: Fstab, resolv: string, hosts: string, folder: string, spec: RunSpec): void {
   const resolvFile = join(folder, "resolv.conf");
   writeFileSync(resolvFile, readResolvConf(), { mode: 0o644 });
   const hostsFile = join(folder, "hosts");

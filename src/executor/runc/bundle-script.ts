@@ -1,0 +1,65 @@
+/**
+ * What stands between the namespaces that we make and the runtime: mounts, the bundle, and word of how it went. Read from
+ * standard input, and the bundle kept in memory, as it may hold secrets.
+ */
+import { type ByteString, bytesOf } from "../../util/bytes.js";
+import { requireProgram, systemProgram } from "../kit/programs.js";
+import { shellWord } from "../kit/quote.js";
+import { cgroupCover, type Runtime, runtimeCommand } from "./runtime.js";
+
+export interface BundleScriptOptions {
+  readonly executor: string;
+  readonly runtime: Runtime;
+  readonly folder: string;
+  readonly config: string;
+  readonly hasNetwork: boolean;
+  /** Lines that run before the mounts are made, in the run's folder. */
+  readonly before: readonly string[];
+}
+
+/** How runtimes say that the program could not be started: the command's fault, not theirs. */
+const NOT_STARTED = [
+  "*'unable to start container process: exec: '*",
+  "*'executable file '*' not found'*",
+  "*'exec format error'*",
+  "*'Exec format error'*",
+  "*'open executable'*",
+].join("|");
+
+/** The script; `R` is its last word on descriptor 3 unless the runtime failed. Mounts are in `folder`/fstab. */
+export function bundleScript(options: BundleScriptOptions): ByteString {
+  const { executor, runtime, folder, config, hasNetwork, before } = options;
+  const program = (name: string): string => shellWord(requireProgram(name, executor));
+  const ip = systemProgram("ip");
+  const command = runtimeCommand(runtime, folder).map((word) => shellWord(bytesOf(word)));
+  const cover = cgroupCover(runtime)?.map(shellWord).join(" ");
+  const lines = [
+    'fail() { echo "$1" >&3; exit 125; }',
+    "main() {",
+    "umask 022",
+    `cd ${shellWord(bytesOf(folder))} || fail "the folder of the run is gone"`,
+    ...before,
+    `LIBMOUNT_FORCE_MOUNT2=always ${program("mount")} -n -a -T fstab >&3 2>&3 || fail "mounting failed"`,
+    // The runtime looks itself up by the numbers of its own namespace; mount -a takes the host's /proc to be good enough.
+    `${program("mount")} -n -t proc -o nosuid,nodev,noexec proc /proc >&3 2>&3 || fail "mounting /proc failed"`,
+    // Where it fails, the runtime makes its control groups and removes them.
+    ...(cover === undefined ? [] : [`${program("mount")} -n ${cover} 2>/dev/null`]),
+    ...(hasNetwork || ip === undefined ? [] : [`${shellWord(ip)} link set lo up 2>/dev/null`]),
+    `printf %s ${shellWord(bytesOf(config))} > bundle/config.json || fail "keeping the bundle failed"`,
+    `${command.join(" ")} </dev/null 3>&-`,
+    "code=$?",
+    '[ "$code" -eq 0 ] || {',
+    `said=$(${program("cat")} bundle/log 2>/dev/null)`,
+    'case "$said" in',
+    `${NOT_STARTED}) echo R >&3; exit 127;;`,
+    `*'"level":"error"'*|*'"level":"fatal"'*) echo "$said" >&3; exit 125;;`,
+    "esac",
+    "}",
+    "echo R >&3",
+    'exit "$code"',
+    "}",
+    "main",
+    "",
+  ];
+  return lines.join("\n") as ByteString;
+}

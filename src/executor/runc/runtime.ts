@@ -1,0 +1,45 @@
+/** The OCI runtimes of this machine, and how each is called so that it leaves the control groups alone. */
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { systemProgram } from "../kit/programs.js";
+
+const NAMES = ["crun", "runc", "youki"] as const;
+
+export type RuntimeName = (typeof NAMES)[number];
+
+export interface Runtime {
+  readonly name: RuntimeName;
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** Those that are installed, the quickest first; `only` asks for one. */
+export function installedRuntimes(only?: RuntimeName): Runtime[] {
+  return NAMES.filter((name) => only === undefined || name === only).flatMap((name) => {
+    const path = systemProgram(name);
+    return path === undefined ? [] : [{ name, path }];
+  });
+}
+
+/** Runs the bundle in `folder`/bundle; state and log are there too, and go with the mount that holds them. */
+export function runtimeCommand({ name, path }: Runtime, folder: string): readonly string[] {
+  const bundle = join(folder, "bundle");
+  const log = `${name === "crun" ? "file:" : ""}${bundle}/log`;
+  const cgroups = { crun: ["--cgroup-manager=disabled"], runc: ["--rootless=true"], youki: [] }[name];
+  const general = ["--root", `${bundle}/state`, "--log", log, "--log-format", "json", ...cgroups];
+  return [path, ...general, "run", "--bundle", bundle, `ocibuild-${randomUUID()}`];
+}
+
+const CGROUPS = "/sys/fs/cgroup";
+
+/**
+ * Arguments of a mount(8) that keeps the runtime, alone in its mount namespace, from making control groups: a builder that
+ * is killed could not remove them. runc does without where they are read-only; crun refuses to look at hybrid ones.
+ */
+export function cgroupCover({ name }: Runtime): readonly string[] | undefined {
+  if (name === "runc") return ["-a", "-o", "remount,bind,ro", "-t", "cgroup,cgroup2"];
+  return name === "crun" && existsSync(`${CGROUPS}/unified`)
+    ? ["-t", "tmpfs", "-o", "ro,size=0", "tmpfs", CGROUPS]
+    : undefined;
+}

@@ -1,0 +1,30 @@
+/** What every bundle mounts beside what is asked for. */
+import { bytesOf } from "../../util/bytes.js";
+import type { RunSpec } from "../contract.js";
+import type { IdSpace } from "../kit/id-space.js";
+import type { OverlayStack } from "../namespaces/overlay-stack.js";
+import { addDevices, addNetworkFiles } from "../namespaces/system-mounts.js";
+import type { BundleMounts } from "./bundle-mounts.js";
+
+/** Adds them to `mounts`; files that they need are made in `folder`. */
+export function addBundleMounts(
+  mounts: BundleMounts,
+  stack: OverlayStack,
+  folder: string,
+  spec: RunSpec,
+  space: IdSpace,
+): void {
+  const point = (path: string, kind: "dir" | "file" = "dir"): string => stack.mountPoint(bytesOf(path), kind);
+  mounts.add("proc", point("/proc"), "proc", "nosuid,nodev,noexec");
+  addDevices(mounts, point("/dev"), folder, spec, space);
+  const sys = point("/sys");
+  if (space.overlay === "user" && spec.network !== "none")
+    mounts.add("/sys", sys, "none", "rbind,nosuid,noexec,nodev,ro");
+  else mounts.add("sysfs", sys, "sysfs", `nosuid,noexec,nodev${spec.security === "sandbox" ? ",ro" : ""}`);
+  addNetworkFiles(mounts, point("/etc/resolv.conf", "file"), point("/etc/hosts", "file"), folder, spec);
+}
+
+/** What the runtime itself needs around it. */
+export function addRuntimeMounts(mounts: BundleMounts, folder: string): void {
+  mounts.add("tmpfs", `${bytesOf(folder)}/bundle`, "tmpfs", "mode=0700,nosuid,nodev");
+}
