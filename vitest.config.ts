@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// Two projects: `unit` is quick and needs nothing but Node; `e2e` talks to real registries and engines.
+// Three projects. `unit` is quick enough for every commit; `builds` runs whole builds and the conformance corpus; both need
+// nothing but Node. `e2e` talks to real registries, engines and sandboxes.
 const config: ReturnType<typeof defineConfig> = defineConfig({
   test: {
     reporters: ["default", "./test/support/tally-reporter.ts"],
@@ -9,9 +10,17 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**"],
+          exclude: ["test/e2e/**", "test/build/**", "test/conformance/**"],
           setupFiles: ["test/support/unchanged-prototypes.ts"],
           testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "builds",
+          include: ["test/build/**/*.test.ts", "test/conformance/**/*.test.ts"],
+          setupFiles: ["test/support/unchanged-prototypes.ts"],
+          testTimeout: 30_000,
         },
       },
       {
