@@ -29,6 +29,13 @@ type Make = (options: ExecutorOptions) => Promise<Executor>;
 /** All that this version has. */
 const EXECUTORS: ReadonlyMap<string, Make> = new Map<string, Make>([
   [
+    "runc",
+    async ({ root }) => {
+      const { createRuncExecutor } = await import("../executor/runc/runc-executor.js");
+      return createRuncExecutor({ stateDir: join(root, "executors", "runc") });
+    },
+  ],
+  [
     "namespaces",
     async ({ root }) => {
       const { createNamespacesExecutor } = await import("../executor/namespaces/namespaces-executor.js");
@@ -38,7 +45,7 @@ const EXECUTORS: ReadonlyMap<string, Make> = new Map<string, Make>([
 ]);
 
 /** What `auto` tries, strongest first; never anything weaker than these. */
-const AUTOMATIC: readonly string[] = ["runc", "namespaces"];
+const AUTOMATIC: readonly string[] = ["namespaces"];
 
 /** @throws PLAN_UNSUPPORTED when a command wants more of the host than the build allows it */
 export function refuseUnallowed(

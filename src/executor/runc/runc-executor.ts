@@ -28,7 +28,7 @@ export const RUNC = "runc";
 export interface RuncExecutorOptions {
   /** Holds prepared layers, cache mounts and what runs need; made 0700 when it is missing. Not on an overlay. */
   readonly stateDir: string;
-  /** Without it, the first that works of crun, runc and youki. */
+  /** runc without it. */
   readonly runtime?: RuntimeName;
 }
 
@@ -64,7 +64,7 @@ class RuncExecutor implements Executor {
     signal.throwIfAborted();
     const runtimes = process.platform === "linux" ? installedRuntimes(this.#wanted) : [];
     if (runtimes.length === 0) {
-      return { usable: false, reason: "No OCI runtime is installed.", hint: "Install crun or runc." };
+      return { usable: false, reason: "No OCI runtime is installed.", hint: "Install runc." };
     }
     if (process.getuid?.() !== 0) {
       return { usable: false, reason: "Containers of an OCI runtime are made by root only.", hint: "Use namespaces." };
@@ -92,7 +92,7 @@ class RuncExecutor implements Executor {
     const { space, scratch, layers, caches, pipes } = await this.#open();
     this.#runtime ??= installedRuntimes(this.#wanted)[0];
     const runtime = this.#runtime;
-    if (runtime === undefined) throw executorFailed(RUNC, "no OCI runtime is installed", "Install crun or runc.");
+    if (runtime === undefined) throw executorFailed(RUNC, "no OCI runtime is installed", "Install runc.");
     const view = await layers.prepare(spec.rootfs.layers, io);
     const folder = scratch.make();
     const release = async (): Promise<void> => {

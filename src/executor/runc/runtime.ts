@@ -14,9 +14,12 @@ export interface Runtime {
   readonly path: string;
 }
 
-/** Those that are installed, the quickest first; `only` asks for one. */
-export function installedRuntimes(only?: RuntimeName): Runtime[] {
-  return NAMES.filter((name) => only === undefined || name === only).flatMap((name) => {
+/**
+ * Those that are installed: runc, or the one that is asked for. crun 1.8 drops `nodev` from the root file system, so that
+ * device nodes made there open; youki has not been tried. They are used only when named.
+ */
+export function installedRuntimes(only: RuntimeName = "runc"): Runtime[] {
+  return NAMES.filter((name) => name === only).flatMap((name) => {
     const path = systemProgram(name);
     return path === undefined ? [] : [{ name, path }];
   });
