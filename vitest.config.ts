@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
 const config: ReturnType<typeof defineConfig> = defineConfig({
   test: {
     reporters: ["default", "./test/support/tally-reporter.ts"],
+    maxWorkers: "100%",
     projects: [
       {
         test: {

@@ -58,7 +58,7 @@ export function addDevices(fstab: Fstab, dev: string, folder: string, spec: RunS
     symlinkSync(`/proc/self/fd/${fd}`, join(own, name));
   });
   symlinkSync("pts/ptmx", join(own, "ptmx"));
-  fstab.add(own, dev, "none", "bind,nosuid,noexec");
+  fstab.add(own, dev, "none", "bind,nosuid,noexec,nodev");
   for (const name of DEVICES) fstab.add(`/dev/${name}`, `${dev}/${name}`, "none", "bind");
   const tty = space.ids === "all" ? ",gid=5" : "";
   fstab.add("devpts", `${dev}/pts`, "devpts", `nosuid,noexec,newinstance,ptmxmode=0666,mode=0620${tty}`);
