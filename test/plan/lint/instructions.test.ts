@@ -144,7 +144,7 @@ describe("names and values", () => {
     "Passwd",
     "secret_",
     "GITHUB_TOKEN",
-  ])("%s sounds like a secret", async (name) => {
+  ])("L2: %s sounds like a secret", async (name) => {
     expect(await rulesIn(inStage(`ARG ${name}`))).toEqual(["2 SecretsUsedInArgOrEnv"]);
   });
 
