@@ -1,7 +1,16 @@
 import { defineConfig } from "vitest/config";
 
-// Three projects. `unit` is quick enough for every commit; `builds` runs whole builds and the conformance corpus; both need
-// nothing but Node. `e2e` talks to real registries, engines and sandboxes.
+/** Whole builds, the conformance corpus, and what waits for deadlines or for processes that are killed. */
+const BUILDS = [
+  "test/build/**/*.test.ts",
+  "test/conformance/**/*.test.ts",
+  "test/registry/**/*.test.ts",
+  "test/context/git/**/*.test.ts",
+  "test/cache/store.test.ts",
+];
+
+// Three projects. `unit` is quick enough for every commit; like `builds` it needs nothing but Node. `e2e` talks to real
+// registries, engines and sandboxes.
 const config: ReturnType<typeof defineConfig> = defineConfig({
   test: {
     reporters: ["default", "./test/support/tally-reporter.ts"],
@@ -11,7 +20,7 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/build/**", "test/conformance/**"],
+          exclude: ["test/e2e/**", ...BUILDS],
           setupFiles: ["test/support/unchanged-prototypes.ts"],
           testTimeout: 20_000,
         },
@@ -19,7 +28,7 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
       {
         test: {
           name: "builds",
-          include: ["test/build/**/*.test.ts", "test/conformance/**/*.test.ts"],
+          include: BUILDS,
           setupFiles: ["test/support/unchanged-prototypes.ts"],
           testTimeout: 30_000,
         },
