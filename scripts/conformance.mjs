@@ -1,27 +1,4 @@
-// Runs the conformance cases and prints the score: bundles test/conformance/main.ts, which Node 20 cannot run as it is.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { rolldown } from "rolldown";
+// Runs the conformance cases and prints the score.
+import { runTypeScript } from "./run-typescript.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const dependencies = Object.keys(JSON.parse(readFileSync(`${root}/package.json`, "utf8")).dependencies);
-// Below node_modules, so that the dependencies are found.
-mkdirSync(`${root}/node_modules/.cache`, { recursive: true });
-const dir = mkdtempSync(`${root}/node_modules/.cache/conformance-`);
-process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
-const bundle = await rolldown({
-  cwd: root,
-  input: { main: "test/conformance/main.ts" },
-  platform: "node",
-  external: (id) => id.startsWith("node:") || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
-  resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
-  transform: {
-    target: "node20",
-    define: {
-      OCIBUILD_VERSION: '"0.0.0"',
-      "import.meta.url": JSON.stringify(pathToFileURL(`${root}/test/conformance/main.ts`).href),
-    },
-  },
-});
-await bundle.write({ dir, format: "esm", entryFileNames: "[name].mjs", chunkFileNames: "chunks/[name]-[hash].mjs" });
-await import(`${dir}/main.mjs`);
+await runTypeScript("test/conformance/main.ts");

@@ -3,22 +3,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { openLayout } from "../../src/cache/oci-layout.js";
 import { memory, ociLayout } from "../../src/index.js";
 import { buildChecked, buildOnly, filesOf, fresh } from "../support/builds.js";
+import { MAGIC_NAMES } from "../support/magic-names.js";
 import { tempFolder } from "../support/temp-folder.js";
-
-const NAMES = [
-  "__proto__",
-  "constructor",
-  "toString",
-  "hasOwnProperty",
-  "valueOf",
-  "isPrototypeOf",
-  "__defineGetter__",
-  "__lookupSetter__",
-  "propertyIsEnumerable",
-  "toLocaleString",
-  "then",
-  "length",
-];
 
 const PROTOTYPES = [Object, Array, String, Function, Map, Set, Promise, Buffer].map(
   ({ prototype }) => prototype as object,
@@ -38,7 +24,7 @@ describe("C4: names that every object has", () => {
     expect(PROTOTYPES.map(Reflect.ownKeys)).toEqual(before);
   });
 
-  test.each(NAMES)("%s is a name like any other in every place of a build", async (name) => {
+  test.each(MAGIC_NAMES)("%s is a name like any other in every place of a build", async (name) => {
     // Docker's grammar for names of contexts and stages leaves only some of them.
     const stage = /^[a-z]/.test(name) ? name.toLowerCase() : "other";
     const dockerfile = `FROM scratch AS first
@@ -84,7 +70,7 @@ VOLUME ${name}
     expect(bytes).toContain("sha256:");
   });
 
-  test.each(NAMES)("%s is unknown where nobody gave it", async (name) => {
+  test.each(MAGIC_NAMES)("%s is unknown where nobody gave it", async (name) => {
     const options = { files: { a: "a" }, outputs: ["type=cacheonly"] };
     await expect(
       buildOnly(fresh({ ...options, dockerfile: "FROM scratch\nCOPY a /\n", target: name })),
@@ -101,7 +87,7 @@ VOLUME ${name}
     expect(built.images[0]!.config.config?.Labels).toEqual({ a: "xy" });
   });
 
-  test.each(NAMES)("%s is a user and a group like any other", async (name) => {
+  test.each(MAGIC_NAMES)("%s is a user and a group like any other", async (name) => {
     const files = { "etc/passwd": `${name}:x:12:34::/:\n`, "etc/group": `${name}:x:56:\n`, a: "a" };
     const dockerfile = `FROM scratch\nCOPY etc /etc/\nCOPY --chown=${name}:${name} a /a\nCOPY --chown=${name} a /b\n`;
     expect(await filesOf(await buildChecked(fresh({ dockerfile, files })))).toEqual(

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { isOcibuildError } from "../../src/errors.js";
+import { MAGIC_NAMES } from "../support/magic-names.js";
 import { baseImage, historyOf, lastStep, plan, planStage, problemOf } from "../support/plan.js";
 
 function table<Row>(name: string): readonly Row[] {
@@ -192,22 +193,7 @@ describe("threats", () => {
     expect(error.details).toMatchObject({ limit: "text of the plan" });
   });
 
-  const NAMES = [
-    "__proto__",
-    "constructor",
-    "toString",
-    "hasOwnProperty",
-    "valueOf",
-    "isPrototypeOf",
-    "__defineGetter__",
-    "__lookupSetter__",
-    "propertyIsEnumerable",
-    "toLocaleString",
-    "then",
-    "length",
-  ];
-
-  it.each(NAMES)("C4: %s is a name like any other, wherever a name may stand", async (name) => {
+  it.each(MAGIC_NAMES)("C4: %s is a name like any other, wherever a name may stand", async (name) => {
     const text = `ARG ${name}=global
 FROM scratch
 ARG ${name}
@@ -231,7 +217,7 @@ RUN --mount=type=secret,id=${name} true
     expect(Object.keys(Object.prototype)).toEqual([]);
   });
 
-  it.each(NAMES.filter((name) => /^[a-z]/i.test(name)))("C4: %s can be a stage", async (name) => {
+  it.each(MAGIC_NAMES.filter((name) => /^[a-z]/i.test(name)))("C4: %s can be a stage", async (name) => {
     const found = await problemOf(`FROM scratch AS a\nCOPY --from=${name.toLowerCase()} x /\n`);
     expect(isOcibuildError(found, "IMAGE_NOT_FOUND")).toBe(true);
     const stage = await planStage(`FROM scratch AS ${name}\nFROM scratch\nCOPY --from=${name} x /\n`);
