@@ -1,9 +1,10 @@
 /** A web server for one case: its files, and its git repositories over smart HTTP. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { answerGit } from "../support/git-http-backend.js";
 import { haveTool } from "../support/tools.js";
 import { caseBytes, MissingRequirement } from "./bytes.js";
 import type { ConformanceCase, GitCommit } from "./cases.js";
@@ -52,49 +53,6 @@ function answerFile(
     ...file?.headers,
   });
   response.end(method === "HEAD" ? undefined : body);
-}
-
-/** The CGI program that git brings does the protocol. */
-function answerGit(folder: string, request: IncomingMessage, response: ServerResponse): void {
-  const { pathname, search } = new URL(request.url!, "http://localhost");
-  const child = spawn("git", ["http-backend"], {
-    env: {
-      ...process.env,
-      GIT_PROJECT_ROOT: folder,
-      GIT_HTTP_EXPORT_ALL: "1",
-      GIT_CONFIG_COUNT: "1",
-      GIT_CONFIG_KEY_0: "safe.directory",
-      GIT_CONFIG_VALUE_0: "*",
-      PATH_INFO: pathname,
-      QUERY_STRING: search.slice(1),
-      REQUEST_METHOD: request.method,
-      CONTENT_TYPE: request.headers["content-type"] ?? "",
-      HTTP_CONTENT_ENCODING: String(request.headers["content-encoding"] ?? ""),
-      GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""),
-      REMOTE_ADDR: "127.0.0.1",
-    },
-    stdio: ["pipe", "pipe", "ignore"],
-  });
-  request.pipe(child.stdin);
-  const chunks: Buffer[] = [];
-  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
-  child.on("close", () => {
-    const output = Buffer.concat(chunks);
-    const end = output.indexOf("\r\n\r\n");
-    const headers = new Map(
-      output
-        .subarray(0, Math.max(end, 0))
-        .toString("latin1")
-        .split("\r\n")
-        .map(
-          (line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()] as const,
-        ),
-    );
-    const status = Number.parseInt(headers.get("status") ?? "200", 10);
-    headers.delete("status");
-    response.writeHead(end === -1 ? 500 : status, Object.fromEntries(headers));
-    response.end(output.subarray(end + 4));
-  });
 }
 
 /** Makes a bare repository with `commits`; returns their ids. */

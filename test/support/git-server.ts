@@ -1,12 +1,10 @@
 /** Git repositories over smart HTTP on loopback, made from values. Needs git. */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-
-/** As it is before a test changes it. */
-const ENVIRONMENT = { ...process.env };
+import { answerGit } from "./git-http-backend.js";
 
 export interface GitServer extends AsyncDisposable {
   /** Origin; repositories are below it by their folder's name. */
@@ -31,7 +29,7 @@ export async function startGitServer(folder: string, options: GitServerOptions =
     if (options.answer?.(request, response) === true) return;
     if (options.authorization !== undefined && authorization !== options.authorization) {
       response.writeHead(401, { "www-authenticate": 'Basic realm="git"' }).end();
-    } else runBackend(folder, request, response);
+    } else answerGit(folder, request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -43,46 +41,6 @@ export async function startGitServer(folder: string, options: GitServerOptions =
       await closed;
     },
   };
-}
-
-/** The CGI program that git brings. */
-function runBackend(folder: string, request: IncomingMessage, response: ServerResponse): void {
-  const { pathname, search } = new URL(request.url!, "http://localhost");
-  const child = spawn("git", ["-c", "safe.directory=*", "http-backend"], {
-    env: {
-      ...ENVIRONMENT,
-      GIT_PROJECT_ROOT: folder,
-      GIT_HTTP_EXPORT_ALL: "1",
-      PATH_INFO: decodeURIComponent(pathname),
-      QUERY_STRING: search.slice(1),
-      REQUEST_METHOD: request.method,
-      CONTENT_TYPE: request.headers["content-type"] ?? "",
-      HTTP_CONTENT_ENCODING: String(request.headers["content-encoding"] ?? ""),
-      GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""),
-      REMOTE_ADDR: "127.0.0.1",
-    },
-    stdio: ["pipe", "pipe", "ignore"],
-  });
-  child.stdin.on("error", () => {});
-  request.pipe(child.stdin);
-  const chunks: Buffer[] = [];
-  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
-  child.on("close", () => {
-    const output = Buffer.concat(chunks);
-    const end = output.indexOf("\r\n\r\n");
-    const headers = new Map(
-      output
-        .subarray(0, Math.max(end, 0))
-        .toString("latin1")
-        .split("\r\n")
-        .map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
-    );
-    headers.delete("");
-    const status = Number.parseInt(headers.get("status") ?? "200", 10);
-    headers.delete("status");
-    response.writeHead(end === -1 ? 500 : status, Object.fromEntries(headers));
-    response.end(output.subarray(end + 4));
-  });
 }
 
 /** An entry of a commit: text, or what else a tree can hold. `null` removes it. */
