@@ -1,7 +1,7 @@
 /** The mounts of a run, sorted into those made before the runtime starts (overlays) and those it makes inside. */
 import { type ByteString, bytesOf, textOf } from "../../util/bytes.js";
 import { executorUnsupported } from "../kit/failures.js";
-import { Fstab } from "../namespaces/fstab.js";
+import { Fstab } from "../overlay/fstab.js";
 
 /** As the runtime specification has it. */
 export interface BundleMount {

@@ -3,35 +3,26 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bytesOf } from "../../util/bytes.js";
 import type { RunIO, RunSpec } from "../contract.js";
-import type { FifoPool } from "../kit/fifo-pool.js";
-import type { IdSpace } from "../kit/id-space.js";
-import type { ScratchFolders } from "../kit/scratch-folders.js";
-import { runCommand } from "../namespaces/run-command.js";
+import { runCommand } from "../overlay/run-command.js";
+import type { Workshop } from "../overlay/workshop.js";
 import { bundleConfig } from "./bundle-config.js";
 import { BundleMounts } from "./bundle-mounts.js";
 import { bundleScript } from "./bundle-script.js";
 import type { Runtime } from "./runtime.js";
 import { addRuntimeMounts } from "./system-mounts.js";
 
-export interface ProbeParts {
-  readonly executor: string;
-  readonly space: IdSpace;
-  readonly scratch: ScratchFolders;
-  readonly pipes: FifoPool;
-}
-
 const NOT_FOUND = 127;
 
 /** What the runtime says is wrong; `undefined` when it comes as far as looking for the program. */
 export async function tryRuntime(
   runtime: Runtime,
-  { executor, space, scratch, pipes }: ProbeParts,
+  { executor, space, scratch, pipes }: Workshop,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const folder = scratch.make();
   try {
     const root = join(folder, "root");
-    for (const name of ["bundle", "root", "root/dev", "root/proc"]) mkdirSync(join(folder, name), { mode: 0o755 });
+    for (const name of ["root", "root/dev", "root/proc"]) mkdirSync(join(folder, name), { mode: 0o755 });
     const mounts = new BundleMounts(bytesOf(root), executor);
     addRuntimeMounts(mounts, folder);
     mounts.add("proc", `${bytesOf(root)}/proc`, "proc", "nosuid,nodev,noexec");

@@ -11,25 +11,22 @@ export interface BundleProcess {
 
 /** @throws EXECUTOR_UNSUPPORTED for a secret that JSON or a variable cannot hold */
 export function bundleProcess(
-  spec: RunSpec,
+  args: RunSpec["args"],
+  given: readonly string[],
   secrets: ReadonlyMap<string, ByteString>,
-  sshAuthSock: string | undefined,
   view: RootView,
   executor: string,
 ): BundleProcess {
-  const env = spec.env.filter((line) => !secrets.has(line.slice(0, line.indexOf("="))));
+  const env = given.filter((line) => !secrets.has(line.slice(0, line.indexOf("="))));
   for (const [name, value] of secrets) env.push(`${name}=${secretText(name, value, executor)}`);
-  if (sshAuthSock !== undefined && !env.some((line) => line.startsWith("SSH_AUTH_SOCK="))) {
-    env.push(`SSH_AUTH_SOCK=${sshAuthSock}`);
-  }
-  if (env.some((line) => line.startsWith("HOME=") && line !== "HOME=")) return { args: spec.args, env };
+  if (env.some((line) => line.startsWith("HOME=") && line !== "HOME=")) return { args, env };
   // Runtimes set HOME where it is missing or empty; the image's own env undoes that.
   const program = (["/usr/bin/env", "/bin/env"] as ByteString[]).find((path) => {
     const stat = view.resolve(path)?.stat;
     return stat?.isFile() && (stat.mode & 0o111) !== 0;
   });
-  if (program === undefined || spec.args[0].includes("=")) return { args: spec.args, env };
-  return { args: [program, ...(env.includes("HOME=") ? ["HOME="] : ["-u", "HOME"]), ...spec.args], env };
+  if (program === undefined || args[0].includes("=")) return { args, env };
+  return { args: [program, ...(env.includes("HOME=") ? ["HOME="] : ["-u", "HOME"]), ...args], env };
 }
 
 function secretText(name: string, value: ByteString, executor: string): string {

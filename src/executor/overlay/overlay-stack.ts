@@ -84,6 +84,17 @@ export class OverlayStack {
     return found;
   }
 
+  /** @throws EXECUTOR_FAILED when the command could not start in `cwd` */
+  assertFolder(cwd: ByteString): void {
+    const { stat, path } = this.resolve(cwd);
+    if (path === "" || stat?.isDirectory()) return;
+    const got = stat === undefined ? "nothing" : "a file";
+    throw executorFailed(
+      this.#executor,
+      `working directory "${textOf(cwd)}" expected a directory of the image but got ${got}`,
+    );
+  }
+
   /** Sees to it that there is something to mount on at `path`, outside of the changeset; returns where it will be. */
   mountPoint(path: ByteString, kind: "dir" | "file"): ByteString {
     const { path: place, stat } = this.resolve(path);

@@ -37,11 +37,11 @@ export class RunMounts {
   /** Lines of the script that come before mounting. */
   readonly before: string[] = [];
   readonly secretEnv: Map<string, ByteString> = new Map();
-  sshAuthSock: string | undefined;
   readonly #parts: MountParts;
   readonly #covered: Covered[] = [];
   readonly #leases: CacheLease[] = [];
   readonly #sockets: ForwardedSocket[] = [];
+  #sshAuthSock: string | undefined;
   #count = 0;
   #hasMemory = false;
 
@@ -83,6 +83,12 @@ export class RunMounts {
           mount satisfies never;
       }
     }
+  }
+
+  /** `env` with the agent's socket, unless it names one. */
+  withSshAuthSock(env: readonly string[]): readonly string[] {
+    if (this.#sshAuthSock === undefined || env.some((line) => line.startsWith("SSH_AUTH_SOCK="))) return env;
+    return [...env, `SSH_AUTH_SOCK=${this.#sshAuthSock}`];
   }
 
   /** Lets go of caches and sockets. */
@@ -145,7 +151,7 @@ export class RunMounts {
     this.#sockets.push(await forwardSocket(folder, "agent", io.sshSocket(mount.id)));
     this.#own(`${name}/agent`, mount);
     this.#mount(mount, join(folder, "agent"), "file", "none", "bind");
-    this.sshAuthSock ??= mount.target;
+    this.#sshAuthSock ??= mount.target;
   }
 
   /** Gives a file of the run's folder its owner and mode, inside the namespaces. */

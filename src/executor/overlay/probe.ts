@@ -1,4 +1,4 @@
-/** Whether this machine lets the executor work, found out by doing the least of it once. */
+/** Whether this machine lets namespaces and overlays be made, found out by doing the least of it once. */
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { arch } from "node:process";
 import { parsePlatform } from "../../oci/platform.js";
@@ -6,7 +6,7 @@ import type { Platform } from "../../oci/types.js";
 import type { ExecutorProbe } from "../contract.js";
 import { runChild } from "../kit/child.js";
 import { installHint, systemProgram } from "../kit/programs.js";
-import { subordinateIds } from "./user-ids.js";
+import { subordinateIds } from "../kit/user-ids.js";
 
 const PROGRAMS = ["sh", "setpriv", "unshare", "mount", "umount", "prlimit", "flock", "env", "tar", "mkfifo"] as const;
 

@@ -3,10 +3,10 @@
  * so that the handshake with newuidmap is paid once.
  */
 import { readFileSync } from "node:fs";
-import { Child, collectText, runChild } from "../kit/child.js";
-import { executorFailed } from "../kit/failures.js";
-import type { IdSpace } from "../kit/id-space.js";
-import { requireProgram, systemProgram } from "../kit/programs.js";
+import { Child, collectText, runChild } from "./child.js";
+import { executorFailed } from "./failures.js";
+import type { IdSpace } from "./id-space.js";
+import { requireProgram, systemProgram } from "./programs.js";
 
 interface IdRange {
   readonly start: number;

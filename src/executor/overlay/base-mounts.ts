@@ -1,0 +1,50 @@
+/** What every command finds mounted whoever mounts it: /dev, and the network's files. */
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { RunSpec } from "../contract.js";
+import type { IdSpace } from "../kit/id-space.js";
+import type { Fstab } from "./fstab.js";
+
+const DEVICES = ["null", "zero", "full", "random", "urandom", "tty"] as const;
+const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
+
+export function addDevices(fstab: Fstab, dev: string, folder: string, spec: RunSpec, space: IdSpace): void {
+  const own = join(folder, "dev");
+  mkdirSync(own, { mode: 0o755 });
+  for (const name of DEVICES) writeFileSync(join(own, name), "");
+  for (const name of ["pts", "shm", "mqueue"]) mkdirSync(join(own, name), { mode: 0o755 });
+  symlinkSync("/proc/self/fd", join(own, "fd"));
+  ["stdin", "stdout", "stderr"].forEach((name, fd) => {
+    symlinkSync(`/proc/self/fd/${fd}`, join(own, name));
+  });
+  symlinkSync("pts/ptmx", join(own, "ptmx"));
+  fstab.add(own, dev, "none", "bind,nosuid,noexec,nodev");
+  for (const name of DEVICES) fstab.add(`/dev/${name}`, `${dev}/${name}`, "none", "bind");
+  const tty = space.ids === "all" ? ",gid=5" : "";
+  fstab.add("devpts", `${dev}/pts`, "devpts", `nosuid,noexec,newinstance,ptmxmode=0666,mode=0620${tty}`);
+  const size = spec.shmSizeBytes ?? DEFAULT_SHM_BYTES;
+  fstab.add("shm", `${dev}/shm`, "tmpfs", `nosuid,noexec,nodev,mode=1777,size=${size}`);
+  fstab.add("mqueue", `${dev}/mqueue`, "mqueue", "nosuid,noexec,nodev");
+}
+
+export function addNetworkFiles(fstab: Fstab, resolv: string, hosts: string, folder: string, spec: RunSpec): void {
+  const resolvFile = join(folder, "resolv.conf");
+  writeFileSync(resolvFile, readResolvConf(), { mode: 0o644 });
+  const hostsFile = join(folder, "hosts");
+  const lines = [
+    `127.0.0.1\tlocalhost ${spec.hostname}`,
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    ...spec.hosts.map(({ address, name }) => `${address}\t${name}`),
+  ];
+  writeFileSync(hostsFile, `${lines.join("\n")}\n`, { mode: 0o644 });
+  fstab.add(resolvFile, resolv, "none", "bind");
+  fstab.add(hostsFile, hosts, "none", "bind");
+}
+
+function readResolvConf(): Buffer {
+  try {
+    return readFileSync("/etc/resolv.conf");
+  } catch {
+    return Buffer.alloc(0);
+  }
+}

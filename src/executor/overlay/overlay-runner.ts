@@ -1,0 +1,80 @@
+/** Runs commands over an overlay of prepared layers; how they are started is a `RunStyle`. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { bytesOf } from "../../util/bytes.js";
+import type { RunIO, RunOutcome, RunSpec } from "../contract.js";
+import { openChangeset } from "./changeset-stream.js";
+import type { Fstab } from "./fstab.js";
+import { OverlayStack } from "./overlay-stack.js";
+import { runCommand } from "./run-command.js";
+import { RunMounts } from "./run-mounts.js";
+import type { RunPlace, RunStyle } from "./run-style.js";
+import { closeWorkshop, openWorkshop, type Workshop } from "./workshop.js";
+
+export class OverlayRunner implements AsyncDisposable {
+  readonly #executor: string;
+  readonly #stateDir: string;
+  /** Changesets that nobody has read to their end. */
+  readonly #live = new Set<() => Promise<void>>();
+  #workshop: Promise<Workshop> | undefined;
+
+  constructor(executor: string, stateDir: string) {
+    this.#executor = executor;
+    this.#stateDir = stateDir;
+  }
+
+  /** Opened at the first call, and again after a failure. @throws EXECUTOR_FAILED */
+  workshop(): Promise<Workshop> {
+    this.#workshop ??= openWorkshop(this.#executor, this.#stateDir);
+    this.#workshop.catch(() => {
+      this.#workshop = undefined;
+    });
+    return this.#workshop;
+  }
+
+  /** As `Executor.run`. */
+  async run<Table extends Fstab>(spec: RunSpec, io: RunIO, style: RunStyle<Table>): Promise<RunOutcome> {
+    io.signal.throwIfAborted();
+    const executor = this.#executor;
+    const { space, scratch, layers, caches, pipes } = await this.workshop();
+    const view = await layers.prepare(spec.rootfs.layers, io);
+    const folder = scratch.make();
+    const release = async (): Promise<void> => {
+      this.#live.delete(release);
+      await scratch.remove(folder);
+    };
+    this.#live.add(release);
+    let isKept = false;
+    let mounts: RunMounts | undefined;
+    try {
+      const stack = new OverlayStack(view, { folder, name: "run", isWritable: true }, executor, space);
+      stack.assertFolder(bytesOf(spec.cwd));
+      const place: RunPlace = { spec, stack, folder, space };
+      const table = style.table(place);
+      table.addLater("overlay", stack.mountedAt, "overlay", () => stack.options());
+      style.addSystem(table, place);
+      mounts = new RunMounts({ executor, folder, fstab: table, stack, space, layers, caches });
+      await mounts.add(spec, io);
+      writeFileSync(join(folder, "fstab"), table.text(), "latin1");
+      const script = style.script(table, mounts, place);
+      const { exitCode, signal } = await runCommand({ executor, space, pipes, script, spec, io });
+      if (exitCode !== 0) return { exitCode, ...(signal === undefined ? {} : { signal }), changeset: null };
+      isKept = true;
+      const { upper, root } = stack;
+      const limitBytes = spec.changesetLimitBytes;
+      const changeset = openChangeset({ executor, space, upper, root, limitBytes, release, signal: io.signal });
+      return { exitCode: 0, changeset };
+    } finally {
+      await mounts?.close();
+      if (!isKept) await release();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const workshop = await this.#workshop?.catch(() => undefined);
+    for (const release of [...this.#live]) await release();
+    if (workshop === undefined) return;
+    this.#workshop = undefined;
+    await closeWorkshop(workshop);
+  }
+}

@@ -1,0 +1,29 @@
+/** How an executor differs from the others that run over an overlay: what it mounts, and what it starts. */
+import type { ByteString } from "../../util/bytes.js";
+import type { RunSpec } from "../contract.js";
+import type { IdSpace } from "../kit/id-space.js";
+import type { Fstab } from "./fstab.js";
+import type { OverlayStack } from "./overlay-stack.js";
+import type { RunMounts } from "./run-mounts.js";
+
+/** One run and where it happens. */
+export interface RunPlace {
+  readonly spec: RunSpec;
+  /** The root file system. */
+  readonly stack: OverlayStack;
+  /** Of this run alone; goes with it. */
+  readonly folder: string;
+  readonly space: IdSpace;
+}
+
+export interface RunStyle<Table extends Fstab> {
+  /** An empty table for the mounts of a run. */
+  table(place: RunPlace): Table;
+  /** Adds what every command finds mounted. */
+  addSystem(table: Table, place: RunPlace): void;
+  /**
+   * What the first process of the new namespaces reads as its script. `table.text()` is in the folder's `fstab` by then.
+   * @throws EXECUTOR_UNSUPPORTED
+   */
+  script(table: Table, mounts: RunMounts, place: RunPlace): ByteString;
+}
