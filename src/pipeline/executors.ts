@@ -24,7 +24,13 @@ export interface Selection extends AsyncDisposable {
   readonly executor: Executor;
 }
 
+/** An executor's name and why it cannot work. */
+type Refusal = readonly [name: string, probe: ExecutorProbe & { readonly usable: false }];
+
 type Make = (options: ExecutorOptions) => Promise<Executor>;
+
+/** Where prepared layers and cache mounts are, for all executors that run over overlays of them. */
+const overlayState = (root: string): string => join(root, "executors", "overlay");
 
 /** All that this version has. */
 const EXECUTORS: ReadonlyMap<string, Make> = new Map<string, Make>([
@@ -32,20 +38,20 @@ const EXECUTORS: ReadonlyMap<string, Make> = new Map<string, Make>([
     "runc",
     async ({ root }) => {
       const { createRuncExecutor } = await import("../executor/runc/runc-executor.js");
-      return createRuncExecutor({ stateDir: join(root, "executors", "runc") });
+      return createRuncExecutor({ stateDir: overlayState(root) });
     },
   ],
   [
     "namespaces",
     async ({ root }) => {
       const { createNamespacesExecutor } = await import("../executor/namespaces/namespaces-executor.js");
-      return createNamespacesExecutor({ stateDir: join(root, "executors", "namespaces") });
+      return createNamespacesExecutor({ stateDir: overlayState(root) });
     },
   ],
 ]);
 
 /** What `auto` tries, strongest first; never anything weaker than these. */
-const AUTOMATIC: readonly string[] = ["namespaces"];
+const AUTOMATIC: readonly string[] = ["runc", "namespaces"];
 
 /** @throws PLAN_UNSUPPORTED when a command wants more of the host than the build allows it */
 export function refuseUnallowed(
@@ -86,7 +92,7 @@ export async function selectExecutor(
     return { executor: wanted, [Symbol.asyncDispose]: async () => {} };
   }
   const names = wanted === "auto" ? AUTOMATIC.filter((name) => EXECUTORS.has(name)) : wanted === "none" ? [] : [wanted];
-  const refused: (readonly [string, ExecutorProbe & { readonly usable: false }])[] = [];
+  const refused: Refusal[] = [];
   for (const name of names) {
     const make = EXECUTORS.get(name);
     if (make === undefined) throw unknownExecutor(name);
@@ -96,7 +102,7 @@ export async function selectExecutor(
       if (probe.usable) {
         assertCapable(plan, source, run, name, probe.capabilities);
         return {
-          executor: noting(executor, probe.note, options.onEvent),
+          executor: noting(executor, notesOf(probe.note, refused), options.onEvent),
           [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
         };
       }
@@ -108,6 +114,15 @@ export async function selectExecutor(
     await executor[Symbol.asyncDispose]();
   }
   throw unusable(plan, source, refused);
+}
+
+/** What the executor says of itself, and what would have let a stronger one work. */
+function notesOf(note: string | undefined, refused: readonly Refusal[]): string | undefined {
+  const stronger = refused.map(
+    ([name, { reason, hint }]) => `"${name}" would be stronger: ${reason}${hint === undefined ? "" : ` ${hint}`}`,
+  );
+  const notes = [...(note === undefined ? [] : [note]), ...stronger];
+  return notes.length === 0 ? undefined : notes.join(" ");
 }
 
 /** `executor`, which says once what `note` has to say: when it runs a command, not when all comes from the cache. */
@@ -179,11 +194,7 @@ function missing(
   return limits && !capabilities.limits ? "--ulimit and --shm-size" : undefined;
 }
 
-function unusable(
-  plan: BuildPlan,
-  source: SourceText,
-  refused: readonly (readonly [string, ExecutorProbe & { readonly usable: false }])[],
-): OcibuildError<"EXECUTOR_NONE"> {
+function unusable(plan: BuildPlan, source: SourceText, refused: readonly Refusal[]): OcibuildError<"EXECUTOR_NONE"> {
   const { step } = firstRunStep(plan)!;
   const location = locate(source, step.span);
   const reasons = refused.map(([name, { reason }]) => `${name}: ${reason}`);

@@ -1,15 +1,18 @@
 /**
- * Runs in a process of its own, as whoever the test wants: `suite <stateDir>` prints a JSON line for each case of the
- * conformance suite, `hang <stateDir> <mark>` runs a command that does not end and says when it has started.
+ * Runs in a process of its own, as whoever the test wants: `suite <executor> <stateDir>` prints a JSON line for each case
+ * of the conformance suite, `hang <executor> <stateDir> <mark>` runs a command that does not end and says when it has
+ * started.
  */
-import { createNamespacesExecutor } from "../../src/executor/namespaces/namespaces-executor.js";
 import { executorConformance } from "../../src/testing/executor/executor-conformance.js";
 import { Lab } from "../../src/testing/executor/lab.js";
+import { type OverlayExecutorName, overlayExecutor } from "./overlay-executors.js";
 
-const [action, stateDir, mark] = process.argv.slice(2) as [string, string, string | undefined];
+type Arguments = [action: string, executor: OverlayExecutorName, stateDir: string, mark: string | undefined];
+const [action, which, stateDir, mark] = process.argv.slice(2) as Arguments;
+const makeExecutor = () => overlayExecutor(which, stateDir);
 
 if (action === "suite") {
-  for (const { name, run } of executorConformance(async () => createNamespacesExecutor({ stateDir }))) {
+  for (const { name, run } of executorConformance(async () => makeExecutor())) {
     const result = await run().then(
       (skipped) => ({ name, skipped }),
       (error: unknown) => ({ name, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
@@ -17,7 +20,7 @@ if (action === "suite") {
     process.stdout.write(`${JSON.stringify(result)}\n`);
   }
 } else {
-  const executor = createNamespacesExecutor({ stateDir });
+  const executor = makeExecutor();
   const users = (await executor.probe()) as { capabilities?: { ids: string } };
   const uid = users.capabilities?.ids === "all" ? 7 : 0;
   await new Lab().run(executor, {

@@ -1,8 +1,10 @@
 /** Runs commands over an overlay of prepared layers; how they are started is a `RunStyle`. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isOcibuildError } from "../../errors.js";
 import { bytesOf } from "../../util/bytes.js";
 import type { RunIO, RunOutcome, RunSpec } from "../contract.js";
+import { forgetTrials } from "../kit/trial-memory.js";
 import { openChangeset } from "./changeset-stream.js";
 import type { Fstab } from "./fstab.js";
 import { OverlayStack } from "./overlay-stack.js";
@@ -57,7 +59,13 @@ export class OverlayRunner implements AsyncDisposable {
       await mounts.add(spec, io);
       writeFileSync(join(folder, "fstab"), table.text(), "latin1");
       const script = style.script(table, mounts, place);
-      const { exitCode, signal } = await runCommand({ executor, space, pipes, script, spec, io });
+      const { exitCode, signal } = await runCommand({ executor, space, pipes, script, spec, io }).catch(
+        (error: unknown) => {
+          // Perhaps the machine is not any more what it was when it was tried.
+          if (isOcibuildError(error, "EXECUTOR_FAILED")) forgetTrials(this.#stateDir);
+          throw error;
+        },
+      );
       if (exitCode !== 0) return { exitCode, ...(signal === undefined ? {} : { signal }), changeset: null };
       isKept = true;
       const { upper, root } = stack;

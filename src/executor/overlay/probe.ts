@@ -6,9 +6,14 @@ import type { Platform } from "../../oci/types.js";
 import type { ExecutorProbe } from "../contract.js";
 import { runChild } from "../kit/child.js";
 import { installHint, systemProgram } from "../kit/programs.js";
+import { unlessTried } from "../kit/trial-memory.js";
 import { subordinateIds } from "../kit/user-ids.js";
 
 const PROGRAMS = ["sh", "setpriv", "unshare", "mount", "umount", "prlimit", "flock", "env", "tar", "mkfifo"] as const;
+/** What an ordinary user needs or can use. */
+const HELPERS = ["nsenter", "hostname", "newuidmap", "newgidmap"] as const;
+
+export const NAMESPACES_TRIAL = "namespaces";
 
 export async function probeNamespaces(stateDir: string, signal: AbortSignal | undefined): Promise<ExecutorProbe> {
   signal?.throwIfAborted();
@@ -24,7 +29,10 @@ export async function probeNamespaces(stateDir: string, signal: AbortSignal | un
   }
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const hasIds = isRoot || subordinateIds(process.getuid!()) !== undefined;
-  const problem = await tryOut(stateDir, isRoot, signal);
+  const programs = [...PROGRAMS, ...HELPERS].flatMap((name) => systemProgram(name) ?? []);
+  const problem = await unlessTried({ stateDir, trial: NAMESPACES_TRIAL, programs }, () =>
+    tryOut(stateDir, isRoot, signal),
+  );
   if (problem !== undefined) return problem;
   const notes = [
     "RUN shares the network of the host: it reaches services on its loopback.",

@@ -2,6 +2,7 @@
 import { textOf } from "../../util/bytes.js";
 import type { Executor, ExecutorProbe, RunIO, RunOutcome, RunSpec } from "../contract.js";
 import { executorFailed } from "../kit/failures.js";
+import { unlessTried } from "../kit/trial-memory.js";
 import { OverlayRunner } from "../overlay/overlay-runner.js";
 import { probeNamespaces } from "../overlay/probe.js";
 import type { RunStyle } from "../overlay/run-style.js";
@@ -18,7 +19,7 @@ export const RUNC = "runc";
 export interface RuncExecutorOptions {
   /** Holds prepared layers, cache mounts and what runs need; made 0700 when it is missing. Not on an overlay. */
   readonly stateDir: string;
-  /** runc without it. */
+  /** Without it the one that suits who we are. */
   readonly runtime?: RuntimeName;
 }
 
@@ -45,14 +46,14 @@ class RuncExecutor implements Executor {
     signal.throwIfAborted();
     const runtimes = process.platform === "linux" ? installedRuntimes(this.#wanted) : [];
     if (runtimes.length === 0) {
-      return { usable: false, reason: "No OCI runtime is installed.", hint: "Install runc." };
+      return { usable: false, reason: "No OCI runtime is installed.", hint: "Install crun or runc." };
     }
     const ground = await probeNamespaces(this.#stateDir, signal);
     if (!ground.usable) return ground;
-    const workshop = await this.#runner.workshop();
     const problems: string[] = [];
     for (const runtime of runtimes) {
-      const problem = await tryRuntime(runtime, workshop, signal);
+      const trial = { stateDir: this.#stateDir, trial: runtime.name, programs: [runtime.path] };
+      const problem = await unlessTried(trial, async () => tryRuntime(runtime, await this.#runner.workshop(), signal));
       if (problem !== undefined) {
         problems.push(problem);
         continue;

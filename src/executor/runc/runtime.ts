@@ -15,11 +15,13 @@ export interface Runtime {
 }
 
 /**
- * Those that are installed: runc, or the one that is asked for. crun 1.8 drops `nodev` from the root file system, so that
- * device nodes made there open; youki has not been tried. They are used only when named.
+ * Those that are installed of the one asked for, else of those trusted here, the quickest first. crun 1.8 drops `nodev`
+ * from the root file system, so that root's device nodes made there open; an ordinary user's never do. youki has not been
+ * tried.
  */
-export function installedRuntimes(only: RuntimeName = "runc"): Runtime[] {
-  return NAMES.filter((name) => name === only).flatMap((name) => {
+export function installedRuntimes(only?: RuntimeName): Runtime[] {
+  const trusted: readonly RuntimeName[] = process.getuid?.() === 0 ? ["runc"] : ["crun", "runc"];
+  return NAMES.filter((name) => (only === undefined ? trusted.includes(name) : name === only)).flatMap((name) => {
     const path = systemProgram(name);
     return path === undefined ? [] : [{ name, path }];
   });

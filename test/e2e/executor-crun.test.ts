@@ -1,0 +1,3 @@
+import { describeOverlayExecutor } from "../support/overlay-executor-suite.js";
+
+describeOverlayExecutor("crun", "crun");
