@@ -1,16 +1,20 @@
 /** Runs TypeScript modules of this repository in processes of their own: bundled once, then started with node. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
 
-/** Bundles the module `entry` (a path) into one file in the folder `dir`; returns that file's path. */
+/**
+ * Bundles the module `entry` (a path) into one file in the folder `dir`; returns that file's path. In it, `import.meta.url`
+ * is the entry's own place.
+ */
 export async function bundleScript(entry: string, dir: string): Promise<string> {
   const file = join(dir, "script.mjs");
   const bundle = await rolldown({
     input: entry,
     platform: "node",
     resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
-    transform: { target: "node20" },
+    transform: { target: "node20", define: { "import.meta.url": JSON.stringify(pathToFileURL(entry).href) } },
     logLevel: "silent",
   });
   await bundle.write({ file, format: "esm", codeSplitting: false });

@@ -58,7 +58,7 @@ export function describeOverlayExecutor(executor: OverlayExecutorName, ...tools:
       return new Map(results.map((result) => [result.name, result]));
     };
 
-    describe("as root", () => {
+    const asRoot = (): void => {
       for (const { name, run } of executorConformance(async () => overlayExecutor(executor, join(folder, "root")))) {
         it(name, async () => expect(await run()).toBeUndefined());
       }
@@ -69,7 +69,15 @@ export function describeOverlayExecutor(executor: OverlayExecutorName, ...tools:
         expect(readdirSync(join(folder, "root", "tmp"))).toEqual([]);
         expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(folder);
       });
-    });
+    };
+
+    const refusesRoot = async (): Promise<void> => {
+      const refused = overlayExecutor(executor, join(folder, "root"));
+      expect(await refused.probe()).toMatchObject({ usable: false, reason: expect.stringContaining("nodev") });
+    };
+
+    if (executor === "crun") it("U8: refuses root, whose device nodes it would let open", refusesRoot);
+    else describe("as root", asRoot);
 
     describe("as an ordinary user with subordinate ids", () => {
       let results: Map<string, Result>;
@@ -98,37 +106,36 @@ export function describeOverlayExecutor(executor: OverlayExecutorName, ...tools:
       });
     });
 
-    it.each(["root", "ordinary user", "unlisted user"] as const)(
-      "K12: a builder that is killed leaves no process and no mount (%s)",
-      async (who) => {
-        const mark = String(80_000 + Math.floor(Math.random() * 1e9));
-        const stateDir =
-          who === "ordinary user" ? user.folder("killed") : ownFolder(`killed-${who}`, who === "root" ? 0 : UNLISTED);
-        const prefix = {
-          root: [],
-          "ordinary user": user.command([]),
-          "unlisted user": ["setpriv", ...unlisted(), "--"],
-        };
-        const [program, ...args] = [...prefix[who], process.execPath, script, "hang", executor, stateDir, mark];
-        const child = spawn(program!, args, { stdio: ["ignore", "pipe", "inherit"], cwd: "/", env: {} });
-        onTestFinished(() => void child.kill("SIGKILL"));
-        await new Promise((resolve) => child.stdout.once("data", resolve));
-        while (processesOf(mark) < 3) await new Promise((next) => setTimeout(next, 10));
-        child.kill("SIGKILL");
-        const deadline = performance.now() + 1000;
-        while (processesOf(mark) > 0 && performance.now() < deadline) await new Promise((next) => setTimeout(next, 10));
-        expect(processesOf(mark)).toBe(0);
-        expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(stateDir);
-      },
-    );
+    const users = ["ordinary user", "unlisted user", ...(executor === "crun" ? [] : (["root"] as const))] as const;
+    it.each(users)("K12: a builder that is killed leaves no process and no mount (%s)", async (who) => {
+      const mark = String(80_000 + Math.floor(Math.random() * 1e9));
+      const stateDir =
+        who === "ordinary user" ? user.folder("killed") : ownFolder(`killed-${who}`, who === "root" ? 0 : UNLISTED);
+      const prefix = {
+        root: [],
+        "ordinary user": user.command([]),
+        "unlisted user": ["setpriv", ...unlisted(), "--"],
+      };
+      const [program, ...args] = [...prefix[who], process.execPath, script, "hang", executor, stateDir, mark];
+      const child = spawn(program!, args, { stdio: ["ignore", "pipe", "inherit"], cwd: "/", env: {} });
+      onTestFinished(() => void child.kill("SIGKILL"));
+      await new Promise((resolve) => child.stdout.once("data", resolve));
+      while (processesOf(mark) < 3) await new Promise((next) => setTimeout(next, 10));
+      child.kill("SIGKILL");
+      const deadline = performance.now() + 1000;
+      while (processesOf(mark) > 0 && performance.now() < deadline) await new Promise((next) => setTimeout(next, 10));
+      expect(processesOf(mark)).toBe(0);
+      expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(stateDir);
+    });
 
-    it("K11: what a killed builder left on disk goes with the next start", async () => {
+    const startsAnew = async (): Promise<void> => {
       const stateDir = join(folder, "killed-root");
       expect(readdirSync(join(stateDir, "tmp"))).not.toEqual([]);
       const [first] = executorConformance(async () => overlayExecutor(executor, stateDir));
       await first!.run();
       expect(readdirSync(join(stateDir, "tmp"))).toEqual([]);
-    });
+    };
+    if (executor !== "crun") it("K11: what a killed builder left on disk goes with the next start", startsAnew);
   });
 }
 

@@ -1,5 +1,5 @@
 /** What every command finds mounted whoever mounts it: /dev, and the network's files. */
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunSpec } from "../contract.js";
 import type { IdSpace } from "../kit/id-space.js";
@@ -13,6 +13,8 @@ export function addDevices(fstab: Fstab, dev: string, folder: string, spec: RunS
   mkdirSync(own, { mode: 0o755 });
   for (const name of DEVICES) writeFileSync(join(own, name), "");
   for (const name of ["pts", "shm", "mqueue"]) mkdirSync(join(own, name), { mode: 0o755 });
+  // runc gives a tmpfs the rights of what it covers.
+  chmodSync(join(own, "shm"), 0o1777);
   symlinkSync("/proc/self/fd", join(own, "fd"));
   ["stdin", "stdout", "stderr"].forEach((name, fd) => {
     symlinkSync(`/proc/self/fd/${fd}`, join(own, name));

@@ -135,6 +135,8 @@ export class OverlayStack {
         throw executorFailed(this.#executor, `mount target "/${textOf(place)}" is below "/${textOf(at)}", a file`);
       }
       mkdirSync(path, { mode: 0o755 });
+      // runc gives a tmpfs the rights of what it covers.
+      if (isLast) chmodSync(path, 0o1777);
       if (!copiesParents || real === undefined) return;
       if (process.getuid?.() === 0) chownSync(path, real.uid, real.gid);
       chmodSync(path, real.mode & 0o7777);

@@ -33,6 +33,9 @@ interface Covered {
   readonly source: ByteString;
 }
 
+/** A directory in which everybody keeps files of their own. */
+const ANYBODY = 0o1777;
+
 export class RunMounts {
   /** Lines of the script that come before mounting. */
   readonly before: string[] = [];
@@ -61,11 +64,9 @@ export class RunMounts {
         case "cache":
           await this.#cache(mount, io);
           break;
-        case "tmpfs": {
-          const size = mount.sizeBytes === undefined ? "" : `,size=${mount.sizeBytes}`;
-          this.#mount(mount, "tmpfs", "dir", "tmpfs", `nosuid,nodev,mode=1777${size}`);
+        case "tmpfs":
+          this.#tmpfs(mount);
           break;
-        }
         case "secret":
           await this.#secret(mount, index, io);
           break;
@@ -123,6 +124,14 @@ export class RunMounts {
     const lease = await this.#parts.caches.acquire(mount, io);
     this.#leases.push(lease);
     this.#mount(mount, lease.folder, "dir", "none", mount.readOnly ? "bind,ro,nodev" : "bind,nodev");
+  }
+
+  /** It has the rights of the directory that it covers, and where there is none everybody's. */
+  #tmpfs(mount: Mount & { type: "tmpfs" }): void {
+    const covered = this.#parts.stack.resolve(bytesOf(mount.target)).stat;
+    const mode = covered === undefined ? ANYBODY : covered.mode & 0o7777;
+    const size = mount.sizeBytes === undefined ? "" : `,size=${mount.sizeBytes}`;
+    this.#mount(mount, "tmpfs", "dir", "tmpfs", `nosuid,nodev,mode=${mode.toString(8)}${size}`);
   }
 
   async #secret(mount: Mount & { type: "secret" }, index: number, io: RunIO): Promise<void> {
@@ -184,8 +193,10 @@ export class RunMounts {
     if (lstatSync(place, { throwIfNoEntry: false }) === undefined) {
       const parent = path.slice(0, path.lastIndexOf("/"));
       mkdirSync(fsPath(`${bytesOf(this.#parts.folder)}/${parent}` as ByteString), { recursive: true, mode: 0o755 });
-      if (kind === "dir") mkdirSync(place, { mode: 0o755 });
-      else writeFileSync(place, "", { mode: 0o644 });
+      if (kind === "dir") {
+        mkdirSync(place);
+        chmodSync(place, ANYBODY);
+      } else writeFileSync(place, "", { mode: 0o644 });
     }
     return `${this.#parts.stack.mountedAt}/${path}` as ByteString;
   }

@@ -43,10 +43,10 @@ export async function tryRuntime(
     };
     const io: RunIO = { signal, onOutput, openLayer: nothing, readSecret: nothing, sshSocket: nothing };
     const { exitCode } = await runCommand({ executor, space, pipes, script, spec: SPEC, io });
-    return exitCode === NOT_FOUND ? undefined : `"${runtime.path}" ended with ${exitCode}: ${said.trim()}`;
+    return exitCode === NOT_FOUND ? undefined : `"${runtime.path}" ended with ${exitCode}: ${said.trim()}.`;
   } catch (error) {
     signal.throwIfAborted();
-    return `"${runtime.path}" does not work here: ${(error as Error).message}`;
+    return `"${runtime.path}" does not work here: ${(error as Error).message}.`;
   } finally {
     await scratch.remove(folder);
   }

@@ -11,7 +11,7 @@ import { BundleMounts } from "./bundle-mounts.js";
 import { bundleScript } from "./bundle-script.js";
 import { tryRuntime } from "./probe.js";
 import { bundleProcess } from "./run-environment.js";
-import { installedRuntimes, type Runtime, type RuntimeName } from "./runtime.js";
+import { installedRuntimes, type Runtime, type RuntimeName, untrusted } from "./runtime.js";
 import { addBundleMounts, addRuntimeMounts } from "./system-mounts.js";
 
 export const RUNC = "runc";
@@ -50,8 +50,8 @@ class RuncExecutor implements Executor {
     }
     const ground = await probeNamespaces(this.#stateDir, signal);
     if (!ground.usable) return ground;
-    const problems: string[] = [];
-    for (const runtime of runtimes) {
+    const problems = runtimes.flatMap((runtime) => untrusted(runtime) ?? []);
+    for (const runtime of runtimes.filter(isTrusted)) {
       const trial = { stateDir: this.#stateDir, trial: runtime.name, programs: [runtime.path] };
       const problem = await unlessTried(trial, async () => tryRuntime(runtime, await this.#runner.workshop(), signal));
       if (problem !== undefined) {
@@ -63,12 +63,12 @@ class RuncExecutor implements Executor {
       const notes = ground.note === undefined ? note : `${ground.note} ${note}`;
       return { usable: true, note: notes, capabilities: { ...ground.capabilities, boundary: "container" } };
     }
-    return { usable: false, reason: problems.join("; "), hint: "Use the executor namespaces, or another runtime." };
+    return { usable: false, reason: problems.join(" "), hint: "Install runc." };
   }
 
   async run(spec: RunSpec, io: RunIO): Promise<RunOutcome> {
-    this.#runtime ??= installedRuntimes(this.#wanted)[0];
-    if (this.#runtime === undefined) throw executorFailed(RUNC, "no OCI runtime is installed", "Install runc.");
+    this.#runtime ??= installedRuntimes(this.#wanted).find(isTrusted);
+    if (this.#runtime === undefined) throw executorFailed(RUNC, "no OCI runtime can be used", "Install runc.");
     return this.#runner.run(spec, io, styleOf(this.#runtime));
   }
 
@@ -76,6 +76,8 @@ class RuncExecutor implements Executor {
     return this.#runner[Symbol.asyncDispose]();
   }
 }
+
+const isTrusted = (runtime: Runtime): boolean => untrusted(runtime) === undefined;
 
 function styleOf(runtime: Runtime): RunStyle<BundleMounts> {
   return {

@@ -14,14 +14,9 @@ export interface Runtime {
   readonly path: string;
 }
 
-/**
- * Those that are installed of the one asked for, else of those trusted here, the quickest first. crun 1.8 drops `nodev`
- * from the root file system, so that root's device nodes made there open; an ordinary user's never do. youki has not been
- * tried.
- */
+/** Those that are installed, or only one of them, the quickest first. youki has not been tried: only when named. */
 export function installedRuntimes(only?: RuntimeName): Runtime[] {
-  const trusted: readonly RuntimeName[] = process.getuid?.() === 0 ? ["runc"] : ["crun", "runc"];
-  return NAMES.filter((name) => (only === undefined ? trusted.includes(name) : name === only)).flatMap((name) => {
+  return NAMES.filter((name) => (only === undefined ? name !== "youki" : name === only)).flatMap((name) => {
     const path = systemProgram(name);
     return path === undefined ? [] : [{ name, path }];
   });
@@ -34,6 +29,13 @@ export function runtimeCommand({ name, path }: Runtime, folder: string): readonl
   const cgroups = { crun: ["--cgroup-manager=disabled"], runc: ["--rootless=true"], youki: [] }[name];
   const general = ["--root", `${bundle}/state`, "--log", log, "--log-format", "json", ...cgroups];
   return [path, ...general, "run", "--bundle", bundle, `ocibuild-${randomUUID()}`];
+}
+
+/** Why a runtime may not be used by who we are. */
+export function untrusted({ name }: Runtime): string | undefined {
+  // crun 1.8; the device nodes of an ordinary user never open, whatever the mount says.
+  if (name !== "crun" || process.getuid?.() !== 0) return undefined;
+  return "crun drops nodev from the root file system, so device nodes that root makes there open.";
 }
 
 const CGROUPS = "/sys/fs/cgroup";

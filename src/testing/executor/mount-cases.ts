@@ -1,6 +1,6 @@
 /** Mounts of all types, and that nothing of them is left. */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,12 @@ function cache(lab: Lab, id: string, more: Partial<Mount & { type: "cache" }> = 
   const seed = lab.files([]);
   const rest = { sharing: "shared", readOnly: false, mode: 0o755, uid: 0, gid: 0, ...more } as const;
   return { type: "cache", id, seed, path: "/", target: "/cache", ...rest };
+}
+
+/** Major and minor number of each disk. */
+function blockDevices(): string[] {
+  const lines = readFileSync("/proc/partitions", "latin1").split("\n");
+  return lines.flatMap((line) => /^\s*(\d+)\s+(\d+)\s/.exec(line)?.slice(1, 3).join(" ") ?? []);
 }
 
 export const MOUNT_CASES: readonly ExecutorCase[] = [
@@ -68,6 +74,35 @@ export const MOUNT_CASES: readonly ExecutorCase[] = [
       });
       equal(stdout, "1024\n");
       equal(changes.size, 0);
+    },
+  },
+  {
+    name: "a tmpfs has the rights of the directory it covers, and else everybody's",
+    needs: ({ mounts }) => mounts.includes("tmpfs"),
+    async run(executor, lab) {
+      const mounts: Mount[] = [
+        { type: "tmpfs", target: "/made", sizeBytes: undefined },
+        { type: "tmpfs", target: "/kept", sizeBytes: undefined },
+      ];
+      const { stdout } = await lab.run(executor, {
+        layers: [[{ path: "kept", type: "dir", mode: 0o750 }]],
+        script: "stat -c %a /made /kept /dev/shm",
+        mounts,
+      });
+      equal(stdout, "1777\n750\n1777\n");
+    },
+  },
+  {
+    name: "U8: no device of the machine opens by a node that the command makes",
+    needs: ({ boundary }) => boundary !== "none",
+    async run(executor, lab) {
+      const mounts: Mount[] = [{ type: "tmpfs", target: "/t", sizeBytes: undefined }, cache(lab, "devices")];
+      const nodes = ["c 1 1", "c 10 229", "c 10 237", ...blockDevices().map((numbers) => `b ${numbers}`)];
+      const tries = nodes.map(
+        (node) => `mknod -m 666 $d/n ${node} 2>/dev/null && (: < $d/n) 2>/dev/null && echo "$d ${node}"; rm -f $d/n`,
+      );
+      const script = `for d in / /tmp /dev /dev/shm /t /cache; do\n${tries.join("\n")}\ndone; true`;
+      equal((await lab.run(executor, { script, mounts })).stdout, "");
     },
   },
   {
