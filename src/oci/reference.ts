@@ -100,6 +100,11 @@ export function isTag(text: string): boolean {
   return TAG.test(text);
 }
 
+/** True for the path of a repository, without its registry. @spec distribution-spec#pulling-manifests */
+export function isRepository(text: string): boolean {
+  return text.length <= MAX_REPOSITORY_LENGTH && isPath(text);
+}
+
 function familiarRepository({ registry, repository }: Reference): string {
   if (registry !== DEFAULT_REGISTRY) return nameOf({ registry, repository });
   const short = repository.startsWith(OFFICIAL_PREFIX) ? repository.slice(OFFICIAL_PREFIX.length) : repository;

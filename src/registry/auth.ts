@@ -10,7 +10,7 @@ import { SharedWork } from "../util/shared-work.js";
 import type { Challenge } from "./challenge.js";
 import type { CredentialStore, Credentials } from "./credentials.js";
 import type { Endpoint } from "./hosts.js";
-import { formatScopes, type Scope } from "./scope.js";
+import { formatScopes, repositoryOf, type Scope } from "./scope.js";
 import { basicAuthorization, fetchToken } from "./token.js";
 
 export interface AuthRequest {
@@ -56,9 +56,11 @@ export function createAuthorizer({ transport, credentials, clock, lifetime }: Au
   const credentialsOf = new SharedWork<Credentials | undefined>();
   const tokens = new SharedWork<CachedToken>();
 
-  function lookUp({ endpoint, signal }: AuthRequest): Promise<Credentials | undefined> {
+  function lookUp({ endpoint, scopes, signal }: AuthRequest): Promise<Credentials | undefined> {
     const { credentialHost } = endpoint;
-    return credentialsOf.get(credentialHost, signal, () => credentials.get(credentialHost, { signal: lifetime }));
+    const repository = repositoryOf(scopes);
+    const query = { signal: lifetime, ...(repository === undefined ? {} : { repository }) };
+    return credentialsOf.get(`${credentialHost} ${repository}`, signal, () => credentials.get(credentialHost, query));
   }
 
   async function basic(request: AuthRequest): Promise<string | undefined> {
@@ -80,7 +82,8 @@ export function createAuthorizer({ transport, credentials, clock, lifetime }: Au
       return authorization === rejected ? undefined : authorization;
     }
     const scopes = formatScopes(request.scopes);
-    const key = [request.home.origin, ...scopes].join(" ");
+    // Which credentials are used may depend on the repository that the request is about.
+    const key = [request.home.origin, repositoryOf(request.scopes), ...scopes].join(" ");
     await tokens.refresh(key, (token) => token.authorization === rejected || token.expiresMs <= clock.monotonicMs());
     const token = await tokens.get(key, request.signal, async () => {
       const askedMs = clock.monotonicMs();

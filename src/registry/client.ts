@@ -13,8 +13,9 @@ import { DEFAULT_RETRY, type RetryPolicy, withRetry } from "../http/retry.js";
 import { createTransport, DEFAULT_TIMEOUTS, type Timeouts } from "../http/transport.js";
 import { SharedWork } from "../util/shared-work.js";
 import { createAuthorizer } from "./auth.js";
+import { authenticate, PING } from "./authenticate.js";
 import { parseChallenges } from "./challenge.js";
-import { ANONYMOUS, type CredentialStore } from "./credentials.js";
+import { ANONYMOUS, type CredentialStore, type Credentials } from "./credentials.js";
 import { statusFailure } from "./failure.js";
 import { type Endpoint, type RegistryHosts, registryHosts } from "./hosts.js";
 import type { Scope } from "./scope.js";
@@ -64,6 +65,12 @@ export interface RegistryClient extends AsyncDisposable {
   send(endpoint: Endpoint, request: ApiRequest): Promise<HttpResponse>;
   /** Sends, and reads the whole body, with retries: for requests that may be repeated. */
   fetch(endpoint: Endpoint, request: ApiRequest, limitBytes: number): Promise<ApiDocument>;
+  /**
+   * Asks the registry itself whether it takes the credentials, once. Returns what to keep of them: an identity token
+   * where its token server gives one.
+   * @throws REGISTRY_UNAUTHORIZED when it does not take them, REGISTRY_…
+   */
+  authenticate(endpoint: Endpoint, credentials: Credentials, signal?: AbortSignal): Promise<Credentials>;
   /** How often a request to `endpoint` is tried: a mirror that fails is passed over soon. */
   attemptsAt(endpoint: Endpoint): number;
   /** Ends every connection. Idempotent. */
@@ -72,7 +79,6 @@ export interface RegistryClient extends AsyncDisposable {
 
 const DEFAULT_CONNECTIONS = 6;
 const MIRROR_ATTEMPTS = 2;
-const PING = "/v2/";
 
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
   const hosts = options.hosts ?? registryHosts();
@@ -183,6 +189,12 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
         }
         const bytes = await response.bytes(limitBytes);
         return { status: response.status, url: response.url, bytes, header: response.header };
+      });
+    },
+    authenticate(endpoint, credentials, signal) {
+      return withRetry(policyFor(endpoint), clock, signal, async () => {
+        const home = await client.originOf(endpoint, signal);
+        return authenticate(transport, { endpoint, home, credentials, signal });
       });
     },
     attemptsAt: ({ mirror }) => (mirror ? Math.min(retry.attempts, MIRROR_ATTEMPTS) : retry.attempts),

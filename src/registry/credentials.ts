@@ -7,12 +7,18 @@ export type Credentials =
   /** Sent as a bearer token as it is. */
   | { readonly kind: "registry-token"; readonly token: string };
 
+export interface CredentialQuery {
+  /** What is asked for there, for stores that know credentials of parts of a registry. */
+  readonly repository?: string;
+  readonly signal?: AbortSignal;
+}
+
 export interface CredentialStore {
   /**
    * The credentials for `registry`, a `host[:port]` as in references (`docker.io`); `undefined` for anonymous.
    * @throws REGISTRY_CREDENTIALS when credentials are configured but cannot be had
    */
-  get(registry: string, options?: { readonly signal?: AbortSignal }): Promise<Credentials | undefined>;
+  get(registry: string, query?: CredentialQuery): Promise<Credentials | undefined>;
 }
 
 export const ANONYMOUS: CredentialStore = { get: async () => undefined };
@@ -20,4 +26,17 @@ export const ANONYMOUS: CredentialStore = { get: async () => undefined };
 /** Knows exactly the given registries. */
 export function staticCredentials(entries: ReadonlyMap<string, Credentials>): CredentialStore {
   return { get: async (registry) => entries.get(registry) };
+}
+
+/** Asks the stores in their order; the first that knows credentials decides. One that fails is an error. */
+export function firstCredentials(stores: readonly CredentialStore[]): CredentialStore {
+  return {
+    async get(registry, query) {
+      for (const store of stores) {
+        const known = await store.get(registry, query);
+        if (known !== undefined) return known;
+      }
+      return undefined;
+    },
+  };
 }

@@ -1,77 +1,78 @@
-/** Credentials from Docker's `config.json`: `credHelpers`, then `credsStore`, then `auths`, as the docker command reads it. */
-import { readFile, stat } from "node:fs/promises";
-import { OcibuildError } from "../errors.js";
+/**
+ * Credentials from docker's `config.json` and podman's `auth.json`: of a part of the registry, then `credHelpers`, then
+ * `credsStore`, then `auths`, as the docker command and podman read them.
+ */
+import { readCredentialFile, unusable } from "./credential-file.js";
 import { askCredentialHelper } from "./credential-helper.js";
 import type { CredentialStore, Credentials } from "./credentials.js";
-import type { DockerAuthEntry, DockerConfig } from "./schemas.js";
+import { DOCKER_HUB_KEY, isDockerHub } from "./docker-hub.js";
+import type { DockerAuthEntry } from "./schemas.js";
 
 export interface DockerCredentialsOptions {
-  /** Path of `config.json`; a file that is not there means no credentials. */
+  /** Path of `config.json` or `auth.json`; a file that is not there means no credentials. */
   readonly configFile: string;
   /** Environment of credential helpers; ours when absent. */
   readonly env?: NodeJS.ProcessEnv;
   readonly helperTimeoutMs?: number;
 }
 
-/** Under this key Docker Hub's credentials are stored, for historical reasons. */
-const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
-const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+type Helped = Promise<Credentials | undefined>;
 
-/** Reads the file when credentials are first asked for, once. */
+/** Reads the file when credentials are first asked for, once; a helper is asked once for each server. */
 export function dockerCredentials(options: DockerCredentialsOptions): CredentialStore {
-  let config: Promise<DockerConfig> | undefined;
+  const { configFile } = options;
+  let config: ReturnType<typeof readCredentialFile> | undefined;
+  const helped = new Map<string, Helped>();
+
+  function askOnce(helper: string, server: string, signal: AbortSignal | undefined): Helped {
+    const key = `${helper} ${server}`;
+    const asked = helped.get(key) ?? ask(helper, server, signal);
+    helped.set(key, asked);
+    asked.catch(() => helped.delete(key));
+    return asked;
+  }
+
+  function ask(helper: string, server: string, signal: AbortSignal | undefined): Helped {
+    const { env, helperTimeoutMs } = options;
+    return askCredentialHelper(helper, server, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(env === undefined ? {} : { env }),
+      ...(helperTimeoutMs === undefined ? {} : { timeoutMs: helperTimeoutMs }),
+    });
+  }
+
   return {
-    async get(registry, { signal } = {}) {
-      config ??= readDockerConfig(options.configFile);
+    async get(registry, { repository, signal } = {}) {
+      config ??= readCredentialFile(configFile);
       const { auths, credHelpers, credsStore } = await config;
-      const server = isDockerHub(registry) ? DOCKER_HUB_KEY : registry;
-      const helper = entryFor(credHelpers, registry) ?? (credsStore === "" ? undefined : credsStore);
-      if (helper !== undefined && helper !== "") {
-        return askCredentialHelper(helper, server, {
-          ...(signal === undefined ? {} : { signal }),
-          ...(options.env === undefined ? {} : { env: options.env }),
-          ...(options.helperTimeoutMs === undefined ? {} : { timeoutMs: options.helperTimeoutMs }),
-        });
-      }
+      const part = partialEntry(auths, registry, repository);
+      const ofPart = part === undefined ? undefined : credentialsOf(part, registry, configFile);
+      if (ofPart !== undefined) return ofPart;
+      const helper = entryFor(credHelpers, registry) ?? credsStore ?? "";
+      if (helper !== "") return askOnce(helper, isDockerHub(registry) ? DOCKER_HUB_KEY : registry, signal);
       const entry = entryFor(auths, registry);
-      return entry === undefined ? undefined : credentialsOf(entry, registry, options.configFile);
+      return entry === undefined ? undefined : credentialsOf(entry, registry, configFile);
     },
   };
 }
 
-/**
- * @throws REGISTRY_CREDENTIALS when the file is there and cannot be used
- */
-async function readDockerConfig(path: string): Promise<DockerConfig> {
-  let text: string;
-  try {
-    const { size } = await stat(path);
-    if (size > MAX_CONFIG_BYTES) throw unusable(path, `it is larger than ${MAX_CONFIG_BYTES} bytes`);
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if (error instanceof OcibuildError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT" || code === "ENOTDIR") return {};
-    throw unusable(path, "it cannot be read", error);
+/** The entry of the longest `registry/part/of/repository`. */
+function partialEntry<T>(
+  entries: Readonly<Record<string, T>> | null | undefined,
+  registry: string,
+  repository: string | undefined,
+): T | undefined {
+  if (entries === undefined || entries === null || repository === undefined) return undefined;
+  for (let part = repository; part !== ""; part = part.slice(0, Math.max(0, part.lastIndexOf("/")))) {
+    const key = `${isDockerHub(registry) ? "docker.io" : registry}/${part}`;
+    if (Object.hasOwn(entries, key)) return entries[key];
   }
-  if (text.trim() === "") return {};
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
-    // The parser's message quotes the text, which holds secrets.
-    throw unusable(path, "it is not JSON");
-  }
-  const { DockerConfigSchema } = await import("./schemas.js");
-  const config = DockerConfigSchema.safeParse(data);
-  if (config.success) return config.data;
-  const issue = config.error.issues[0];
-  throw unusable(path, `"${issue?.path.join(".") ?? ""}" is not what was expected`);
+  return undefined;
 }
 
 /** The entry under any of the names that stand for `registry`, the exact one first. */
-function entryFor<T>(entries: Readonly<Record<string, T>> | undefined, registry: string): T | undefined {
-  if (entries === undefined) return undefined;
+function entryFor<T>(entries: Readonly<Record<string, T>> | null | undefined, registry: string): T | undefined {
+  if (entries === undefined || entries === null) return undefined;
   const wanted = isDockerHub(registry) ? [DOCKER_HUB_KEY, "docker.io", "index.docker.io"] : [registry];
   for (const key of wanted) if (Object.hasOwn(entries, key)) return entries[key];
   // Old files have URLs as keys.
@@ -99,16 +100,4 @@ function credentialsOf(entry: DockerAuthEntry, registry: string, path: string): 
   }
   if (entry.username === undefined || entry.password === undefined) return undefined;
   return { kind: "basic", username: entry.username, password: entry.password };
-}
-
-function isDockerHub(registry: string): boolean {
-  return registry === "docker.io" || registry === "index.docker.io" || registry === "registry-1.docker.io";
-}
-
-function unusable(path: string, why: string, cause?: unknown): OcibuildError {
-  return new OcibuildError("REGISTRY_CREDENTIALS", `Docker's configuration "${path}" cannot be used: ${why}`, {
-    details: { host: "" },
-    hint: "Repair the file, or point DOCKER_CONFIG to another folder.",
-    ...(cause === undefined ? {} : { cause }),
-  });
 }

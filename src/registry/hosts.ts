@@ -7,6 +7,7 @@
 import { OcibuildError } from "../errors.js";
 import { isLoopback } from "../http/address.js";
 import type { Reference } from "../oci/reference.js";
+import { DOCKER_API_HOST, DOCKER_REGISTRY, isDockerHub } from "./docker-hub.js";
 
 /** A server that holds copies of another registry's content. */
 export interface Mirror {
@@ -37,9 +38,6 @@ export interface Endpoint {
   readonly mirror: boolean;
 }
 
-const DOCKER_REGISTRY = "docker.io";
-const DOCKER_API_HOST = "registry-1.docker.io";
-
 /**
  * Reads `--registry-mirror HOST=URL` and `--insecure-registry HOST` texts. A URL may leave its scheme out, and its path
  * is put before repository names.
@@ -54,7 +52,7 @@ export function registryHosts(
     const registry = text.slice(0, Math.max(0, equals)).toLowerCase();
     const mirror = equals === -1 ? undefined : parseMirror(text.slice(equals + 1));
     if (originOf("https:", registry) === undefined || mirror === undefined) throw invalidMirror(text);
-    const key = registry === "index.docker.io" || registry === DOCKER_API_HOST ? DOCKER_REGISTRY : registry;
+    const key = isDockerHub(registry) ? DOCKER_REGISTRY : registry;
     mirrors.set(key, [...(mirrors.get(key) ?? []), mirror]);
   }
   const insecure = new Set<string>();

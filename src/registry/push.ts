@@ -9,6 +9,7 @@ import { blobPath } from "./blob-download.js";
 import { uploadBlob } from "./blob-upload.js";
 import type { RegistryClient } from "./client.js";
 import { type Endpoint, homeEndpoint } from "./hosts.js";
+import { noteReferrer } from "./referrers.js";
 import { pushScopes } from "./scope.js";
 import { manifestPath } from "./served-manifest.js";
 
@@ -56,6 +57,9 @@ export function registryPusher(client: RegistryClient): ImagePusher {
       const digest = digestOf(bytes);
       if (told !== undefined && told !== digest) {
         throw protocolFailure("PUT", reply.url, `expected the manifest to be stored as ${digest} but it says ${told}`);
+      }
+      if (reply.header("oci-subject") === undefined && bytes.includes('"subject"')) {
+        await noteReferrer(client, target, { ...manifest, digest }, bytes, signal === undefined ? {} : { signal });
       }
     },
   };

@@ -14,12 +14,15 @@ export const TokenReplySchema: z.ZodType<TokenReply> = z.looseObject({
   token: z.string().optional(),
   access_token: z.string().optional(),
   expires_in: z.number().optional(),
+  refresh_token: z.string().optional(),
 });
 export interface TokenReply {
   readonly token?: string | undefined;
   readonly access_token?: string | undefined;
   /** Seconds. */
   readonly expires_in?: number | undefined;
+  /** Where `offline_token` was asked for. */
+  readonly refresh_token?: string | undefined;
 }
 
 const AuthEntrySchema = z.looseObject({
@@ -32,8 +35,8 @@ const AuthEntrySchema = z.looseObject({
 
 /** The parts of Docker's `config.json` that concern credentials. */
 export const DockerConfigSchema: z.ZodType<DockerConfig> = z.looseObject({
-  auths: z.record(z.string(), AuthEntrySchema).optional(),
-  credHelpers: z.record(z.string(), z.string()).optional(),
+  auths: z.record(z.string(), AuthEntrySchema).nullish(),
+  credHelpers: z.record(z.string(), z.string()).nullish(),
   credsStore: z.string().optional(),
 });
 export interface DockerAuthEntry {
@@ -44,8 +47,8 @@ export interface DockerAuthEntry {
   readonly registrytoken?: string | undefined;
 }
 export interface DockerConfig {
-  readonly auths?: Readonly<Record<string, DockerAuthEntry>> | undefined;
-  readonly credHelpers?: Readonly<Record<string, string>> | undefined;
+  readonly auths?: Readonly<Record<string, DockerAuthEntry>> | null | undefined;
+  readonly credHelpers?: Readonly<Record<string, string>> | null | undefined;
   readonly credsStore?: string | undefined;
 }
 
@@ -54,4 +57,16 @@ export const HelperReplySchema: z.ZodType<HelperReply> = z.looseObject({ Usernam
 export interface HelperReply {
   readonly Username: string;
   readonly Secret: string;
+}
+
+/** @spec distribution-spec#listing-tags */
+export const TagListSchema: z.ZodType<TagList> = z.looseObject({ tags: z.array(z.string()).nullish() });
+export interface TagList {
+  readonly tags?: readonly string[] | null | undefined;
+}
+
+/** Reply to `/v2/_catalog`. */
+export const CatalogSchema: z.ZodType<Catalog> = z.looseObject({ repositories: z.array(z.string()).nullish() });
+export interface Catalog {
+  readonly repositories?: readonly string[] | null | undefined;
 }

@@ -12,6 +12,8 @@ export interface Token {
   readonly value: string;
   /** How long it is good, from the moment it was asked for. */
   readonly lifetimeMs: number;
+  /** To be kept instead of a password; only where it was asked for, and the server gives such. */
+  readonly identityToken?: string;
 }
 
 export interface TokenRequest {
@@ -23,6 +25,8 @@ export interface TokenRequest {
   /** `repository:name:actions` texts. */
   readonly scopes: readonly string[];
   readonly credentials: Credentials | undefined;
+  /** Whether an identity token is wanted, too. */
+  readonly offline?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -60,7 +64,12 @@ export async function fetchToken(transport: Transport, request: TokenRequest): P
   }
   const seconds = reply.data.expires_in;
   const lifetimeMs = seconds === undefined || !(seconds > 0) ? DEFAULT_LIFETIME_MS : seconds * 1000;
-  return { value, lifetimeMs: Math.min(lifetimeMs, MAX_LIFETIME_MS) };
+  const { refresh_token: identityToken = "" } = reply.data;
+  return {
+    value,
+    lifetimeMs: Math.min(lifetimeMs, MAX_LIFETIME_MS),
+    ...(request.offline === true && identityToken !== "" ? { identityToken } : {}),
+  };
 }
 
 function realmOf({ challenge, home, host }: TokenRequest): URL {
@@ -87,12 +96,16 @@ function realmOf({ challenge, home, host }: TokenRequest): URL {
   return realm;
 }
 
-function getRequest(realm: URL, { challenge, home, scopes, credentials, signal }: TokenRequest): HttpRequest {
+function getRequest(realm: URL, { challenge, home, scopes, credentials, offline, signal }: TokenRequest): HttpRequest {
   const url = new URL(realm);
   const service = challenge.parameters.get("service");
   if (service !== undefined) url.searchParams.set("service", service);
   for (const scope of scopes) url.searchParams.append("scope", scope);
   if (credentials?.kind === "basic") url.searchParams.set("account", credentials.username);
+  if (offline === true) {
+    url.searchParams.set("offline_token", "true");
+    url.searchParams.set("client_id", CLIENT_ID);
+  }
   return {
     method: "GET",
     url,

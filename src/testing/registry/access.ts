@@ -11,6 +11,8 @@ export type AccessMode =
       readonly users: Readonly<Record<string, string>>;
       /** Refresh token → name. */
       readonly identityTokens?: Readonly<Record<string, string>>;
+      /** Whether users who ask for one get an identity token. Default: no. */
+      readonly givesIdentityTokens?: boolean;
       /** What `user` (`undefined`: anonymous) gets of the scopes it asked for. Default: users all, others nothing. */
       readonly grant?: (user: string | undefined, scope: string) => string | undefined;
       /** A token is good for so many requests. Default: for all. */
@@ -34,6 +36,8 @@ interface IssuedToken {
 export class Access {
   readonly #mode: AccessMode;
   readonly #tokens = new Map<string, IssuedToken>();
+  /** Given at logins: refresh token → name. */
+  readonly #identityTokens = new Map<string, string>();
   #realm = "";
 
   constructor(mode: AccessMode) {
@@ -74,7 +78,8 @@ export class Access {
     if (mode.kind !== "bearer") return errorReply(404, "NOT_FOUND", "no token server");
     let user: string | undefined;
     if (method === "POST") {
-      user = mode.identityTokens?.[parameters.get("refresh_token") ?? ""];
+      const refreshToken = parameters.get("refresh_token") ?? "";
+      user = this.#identityTokens.get(refreshToken) ?? mode.identityTokens?.[refreshToken];
       if (user === undefined)
         return {
           status: 401,
@@ -99,10 +104,15 @@ export class Access {
     const token = `token-${randomUUID()}`;
     this.#tokens.set(token, { scopes, usesLeft: mode.tokenUses ?? Number.POSITIVE_INFINITY });
     const expiry = mode.expiresIn === undefined ? {} : { expires_in: mode.expiresIn };
+    const offline: { refresh_token?: string } = {};
+    if (mode.givesIdentityTokens === true && user !== undefined && parameters.get("offline_token") === "true") {
+      offline.refresh_token = `identity-${randomUUID()}`;
+      this.#identityTokens.set(offline.refresh_token, user);
+    }
     return {
       status: 200,
       headers: JSON_TYPE,
-      body: Buffer.from(JSON.stringify({ [mode.tokenField ?? "token"]: token, ...expiry })),
+      body: Buffer.from(JSON.stringify({ [mode.tokenField ?? "token"]: token, ...expiry, ...offline })),
     };
   }
 }
