@@ -4,6 +4,7 @@ import type { BuildOptions } from "../options.js";
 import { toBuildOptions } from "./build-options.js";
 import { EXIT_DONE } from "./exit-codes.js";
 import type { Io } from "./io.js";
+import type { BuildRequest } from "./options/build-request.js";
 import type { ParsedArguments } from "./options/parse-arguments.js";
 import { goesToStdout } from "./output-options.js";
 import { formatSummary } from "./print-summary.js";
@@ -18,7 +19,7 @@ export type RunBuild = (options: BuildOptions) => Promise<Built>;
  */
 export async function buildCommand(
   io: Io,
-  { request, operands }: ParsedArguments,
+  { request, operands }: ParsedArguments<BuildRequest>,
   loadRunBuild: () => Promise<RunBuild>,
 ): Promise<number> {
   progressModeOf(io, request);

@@ -5,9 +5,11 @@
 import { VERSION } from "../version.js";
 import type { RunBuild } from "./build-command.js";
 import type { Calls } from "./call/call-command.js";
-import { splitCommand } from "./commands.js";
-import { EXIT_DONE, exitCodeOf } from "./exit-codes.js";
+import type { Command } from "./command.js";
+import { COMMANDS, commandNamed, nearestCommand, splitCommand } from "./commands.js";
+import { EXIT_DONE, EXIT_USAGE, exitCodeOf } from "./exit-codes.js";
 import type { Io } from "./io.js";
+import { optionError } from "./option-error.js";
 import { errorStyle, formatError } from "./print-error.js";
 
 const loadRunBuild = async (): Promise<RunBuild> => (await import("../build.js")).runBuild;
@@ -24,17 +26,19 @@ export async function runCli(
   } catch (error) {
     io.stderr.write(formatError(error, errorStyle(io)));
     const code = exitCodeOf(error);
-    if (code !== 1) io.stderr.write('See "ocibuild --help".\n');
+    if (code === EXIT_USAGE) io.stderr.write(`See "${helpOf(io.argv)}".\n`);
     return code;
   }
 }
 
 async function runCommand(io: Io, load: () => Promise<RunBuild>, loadCalls: () => Promise<Calls>): Promise<number> {
   const { command, args } = splitCommand(io.argv);
-  if (command === "help") return showHelp(io);
+  if (command === "help") return showHelp(io, args[0]);
+  if (command !== "build") return (await command.load()).start(io, args);
   if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) return showVersion(io);
   const { parseArguments } = await import("./options/parse-arguments.js");
-  const parsed = parseArguments(args);
+  const { BUILD_OPTIONS } = await import("./options/catalogue.js");
+  const parsed = parseArguments(BUILD_OPTIONS, args);
   if (parsed.request.help) return showHelp(io);
   if (parsed.request.version) return showVersion(io);
   const { parseCall } = await import("./call/parse-call.js");
@@ -47,10 +51,32 @@ async function runCommand(io: Io, load: () => Promise<RunBuild>, loadCalls: () =
   return buildCommand(io, parsed, load);
 }
 
-async function showHelp(io: Io): Promise<number> {
-  const { formatHelp } = await import("./options/format-help.js");
-  io.stdout.write(formatHelp(io.stdout.columns));
+async function showHelp(io: Io, name?: string): Promise<number> {
+  if (name !== undefined && name !== "build" && name !== "help") {
+    io.stdout.write((await commandToExplain(name)).help(io.stdout.columns));
+    return EXIT_DONE;
+  }
+  const { formatProgramHelp } = await import("./options/program-help.js");
+  io.stdout.write(formatProgramHelp(io.stdout.columns));
   return EXIT_DONE;
+}
+
+async function commandToExplain(name: string): Promise<Command> {
+  const entry = commandNamed(name);
+  if (entry !== undefined) return entry.load();
+  const nearest = nearestCommand(name);
+  throw optionError(
+    "help",
+    `command "${name}" is unknown`,
+    nearest === undefined ? undefined : `Did you mean "${nearest}"?`,
+  );
+}
+
+/** Where to read about what went wrong. */
+function helpOf([first]: readonly string[]): string {
+  return first !== undefined && COMMANDS.some(({ name }) => name === first)
+    ? `ocibuild ${first} --help`
+    : "ocibuild --help";
 }
 
 function showVersion(io: Io): number {

@@ -2,9 +2,8 @@
 import type { OnEvent } from "../events.js";
 import { EXIT_BROKEN_PIPE, exitCodeOf, exitCodeOfSignal } from "./exit-codes.js";
 import type { Io, StopSignal } from "./io.js";
-import type { BuildRequest } from "./options/build-request.js";
 import { errorRecord, errorStyle, formatError } from "./print-error.js";
-import { createRenderer, type ProgressMode, progressMode } from "./progress/create-renderer.js";
+import { createRenderer, type ProgressMode, type ProgressWishes, progressMode } from "./progress/create-renderer.js";
 import { formatRecord } from "./progress/raw-json-renderer.js";
 import type { Renderer } from "./progress/renderer.js";
 
@@ -22,7 +21,7 @@ export interface Work {
 /** Runs `work`, which returns the exit code; says what went wrong, nothing when nobody is there to read it. */
 export async function runWithProgress(
   io: Io,
-  { request, usesStdin }: { readonly request: BuildRequest; readonly usesStdin: boolean },
+  { request, usesStdin }: { readonly request: ProgressWishes; readonly usesStdin: boolean },
   work: (work: Work) => Promise<number>,
 ): Promise<number> {
   const mode = progressModeOf(io, request);
@@ -32,7 +31,7 @@ export async function runWithProgress(
   let stopped: Stop | undefined;
   const stop = (reason: Stop): void => {
     stopped = reason;
-    abort.abort(new Error("the build was stopped"));
+    abort.abort(new Error("the work was stopped"));
     // Whoever reads waits for bytes that may never come.
     if (usesStdin) io.stdin().destroy();
   };
@@ -62,7 +61,7 @@ export async function runWithProgress(
 }
 
 /** @throws OPTIONS_INVALID */
-export function progressModeOf({ stderr, env }: Io, request: BuildRequest): ProgressMode {
+export function progressModeOf({ stderr, env }: Io, request: ProgressWishes): ProgressMode {
   return progressMode(request, { isTTY: stderr.isTTY, isDumb: env["TERM"] === "dumb" });
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { toBuildOptions } from "../../src/cli/build-options.js";
-import { HONOURED_OPTIONS } from "../../src/cli/options/catalogue.js";
+import { BUILD_OPTIONS, HONOURED_OPTIONS } from "../../src/cli/options/catalogue.js";
 import { parseArguments } from "../../src/cli/options/parse-arguments.js";
 import { isOcibuildError } from "../../src/errors.js";
 import { formatPlatform, hostPlatform } from "../../src/oci/platform.js";
@@ -12,7 +12,7 @@ interface Surroundings {
 }
 
 function optionsOf(args: readonly string[], { env = {}, stdoutIsTTY = false }: Surroundings = {}): BuildOptions {
-  const { request, operands } = parseArguments(args);
+  const { request, operands } = parseArguments(BUILD_OPTIONS, args);
   return toBuildOptions(request, operands, { env, cwd: "/work", stdoutIsTTY });
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { REFUSED_COMMANDS } from "../../src/cli/commands.js";
+import { COMMANDS, REFUSED_COMMANDS } from "../../src/cli/commands.js";
 import { ALL_OPTIONS, HONOURED_OPTIONS } from "../../src/cli/options/catalogue.js";
 
 const text = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
@@ -15,6 +15,22 @@ test("docs/cli.md names every option, and no other", () => {
   expect([...new Set(named)].sort()).toEqual(ALL_OPTIONS.map(({ name }) => name).sort());
 });
 
-test("docs/cli.md names every command that is refused", () => {
+test("docs/cli.md names every command, and those that are refused", () => {
+  for (const { name } of COMMANDS) expect(text).toContain(`[\`${name}\`](commands/${name}.md)`);
   for (const name of REFUSED_COMMANDS) expect(text).toContain(`\`${name}\``);
 });
+
+test.each(COMMANDS.map((entry) => [entry.name, entry] as const))(
+  "docs/commands/%s.md names every option, and no other",
+  async (name, entry) => {
+    const page = readFileSync(new URL(`../../docs/commands/${name}.md`, import.meta.url), "utf8");
+    const { options } = await entry.load();
+    const written = options.filter((option) => option.name !== "help");
+    for (const { name: long, short } of written) {
+      expect(page).toContain(short === undefined ? `\`--${long}` : `\`-${short}\`, \`--${long}`);
+    }
+    const named = [...page.matchAll(/`--([a-z][a-z-]*)/g)].map((match) => match[1]!);
+    const known = new Set([...options.map((option) => option.name), ...ALL_OPTIONS.map((option) => option.name)]);
+    expect(named.filter((long) => !known.has(long))).toEqual([]);
+  },
+);

@@ -65,7 +65,7 @@ describe("before any build", () => {
       const { code, stdout, stderr, options } = await run(line.split(" "));
       expect({ code, stderr, options }).toEqual({ code: 0, stderr: "", options: undefined });
       for (const { name } of [...HONOURED_OPTIONS, ...REFUSED_OPTIONS])
-        expect(stdout).toMatch(new RegExp(`--${name}[\\s;]`));
+        expect(stdout).toMatch(new RegExp(`--${name}[\\s;.]`));
       expect(
         Math.max(
           ...stdout

@@ -4,6 +4,7 @@ import type { BuildOptions } from "../../options.js";
 import { toBuildOptions } from "../build-options.js";
 import { EXIT_DONE, EXIT_FAILED } from "../exit-codes.js";
 import type { Io } from "../io.js";
+import type { BuildRequest } from "../options/build-request.js";
 import type { ParsedArguments } from "../options/parse-arguments.js";
 import { progressModeOf, runWithProgress } from "../run-with-progress.js";
 import { checkJson, formatCheck } from "./format-check.js";
@@ -24,7 +25,7 @@ export interface Calls {
  */
 export async function callCommand(
   io: Io,
-  { request, operands }: ParsedArguments,
+  { request, operands }: ParsedArguments<BuildRequest>,
   call: Call,
   loadCalls: () => Promise<Calls>,
 ): Promise<number> {

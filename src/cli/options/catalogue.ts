@@ -1,10 +1,11 @@
-/** Every option that the command line knows. Parsing, `--help`, suggestions and the tests all read this one list. */
-import type { CommandLineOption, SwitchOption, ValueOption } from "./option.js";
+/** Every option that `build` knows. Parsing, `--help`, suggestions and the tests all read this one list. */
+import { type BuildRequest, emptyRequest } from "./build-request.js";
+import type { CommandLineOption, HonouredOption, OptionTable } from "./option.js";
 import { REFUSED_OPTIONS } from "./refused-options.js";
 import { RUN_OPTIONS } from "./run-entries.js";
 
 /** The options that do something, in the order of `--help`. */
-export const HONOURED_OPTIONS: readonly (ValueOption | SwitchOption)[] = [
+export const HONOURED_OPTIONS: readonly HonouredOption<BuildRequest>[] = [
   {
     kind: "value",
     name: "file",
@@ -260,4 +261,10 @@ export const HONOURED_OPTIONS: readonly (ValueOption | SwitchOption)[] = [
   },
 ];
 
-export const ALL_OPTIONS: readonly CommandLineOption[] = [...HONOURED_OPTIONS, ...REFUSED_OPTIONS];
+export const ALL_OPTIONS: readonly CommandLineOption<BuildRequest>[] = [...HONOURED_OPTIONS, ...REFUSED_OPTIONS];
+
+export const BUILD_OPTIONS: OptionTable<BuildRequest> = {
+  options: ALL_OPTIONS,
+  groups: ["What to build", "Instead of building", "RUN", "Result", "Cache", "Registries", "Messages"],
+  emptyRequest,
+};

@@ -1,46 +1,60 @@
-/** The text of `--help`, made from the catalogue. */
+/** The text of `--help`, made from a command's table of options. */
 import { Command, Option } from "commander";
-import { REFUSED_COMMANDS } from "../commands.js";
-import { HONOURED_OPTIONS } from "./catalogue.js";
-import { GROUPS } from "./option.js";
-import { REFUSED_OPTIONS } from "./refused-options.js";
+import type { CommonRequest, OptionTable } from "./option.js";
 
 /** Narrower than this the two columns of options and descriptions are hard to read. */
 const MIN_COLUMNS = 60;
 const MAX_COLUMNS = 120;
 
+export interface HelpContents<R extends CommonRequest> {
+  /** What follows the name of the program. */
+  readonly usage: string;
+  readonly description: string;
+  readonly table: OptionTable<R>;
+  /** Two columns below the options: names and what they mean. */
+  readonly commands?: readonly { readonly name: string; readonly summary: string }[];
+  /** Paragraphs at the end. */
+  readonly notes?: readonly string[];
+}
+
 /** Ends in a newline. */
-export function formatHelp(columns: number | undefined): string {
+export function formatHelp<R extends CommonRequest>(
+  { usage, description, table, commands = [], notes = [] }: HelpContents<R>,
+  columns: number | undefined,
+): string {
   const width = Math.min(MAX_COLUMNS, Math.max(MIN_COLUMNS, columns ?? 80));
   const command = new Command("ocibuild")
-    .usage("[build] [OPTIONS] PATH | URL | -")
-    .description(
-      "Builds an OCI image from a Dockerfile and the files of a folder, without a daemon and without privileges. " +
-        'PATH is the build context; "-" reads it, as a tar archive, or a Dockerfile alone from standard input; URL names ' +
-        "a git repository (https://host/repo.git#ref:folder), or an archive or Dockerfile on a web server. " +
-        "The digest of the image goes to standard output, everything else to standard error.",
-    )
+    .usage(usage)
+    .description(description)
     .helpOption(false)
+    .helpCommand(false)
     .configureHelp({
       helpWidth: width,
       optionTerm: ({ short, flags }) => (short === undefined ? `    ${flags}` : flags),
     });
-  for (const group of GROUPS) {
-    for (const entry of HONOURED_OPTIONS.filter((candidate) => candidate.group === group)) {
+  for (const group of table.groups) {
+    for (const entry of table.options) {
+      if (entry.kind === "refused" || entry.group !== group) continue;
       const short = entry.short === undefined ? "" : `-${entry.short}, `;
       const value = entry.kind === "value" ? ` <${entry.placeholder}>` : "";
       command.addOption(new Option(`${short}--${entry.name}${value}`, entry.help).helpGroup(`${group}:`));
     }
   }
   const helper = command.createHelp();
-  const refusedOptions = REFUSED_OPTIONS.map((entry) => `--${entry.name}`).join(" ");
-  const refused = `Refused by name, with what to do instead: ${refusedOptions}; the commands ${REFUSED_COMMANDS.join(" ")}.`;
+  const paragraphs = [...notes];
+  const refused = table.options.filter(({ kind }) => kind === "refused").map(({ name }) => `--${name}`);
+  if (refused.length > 0) {
+    paragraphs.unshift(`Refused by name, with what to do instead: ${refused.join(" ")}.`);
+  }
   return [
     command.helpInformation().trimEnd(),
-    "",
-    helper.boxWrap(refused, width),
-    "",
-    helper.boxWrap("Exit codes: 0 done, 1 the build or a registry failed, 2 wrong use, 130 interrupted.", width),
+    ...(commands.length === 0 ? [] : ["", ...commandLines(commands)]),
+    ...paragraphs.flatMap((paragraph) => ["", helper.boxWrap(paragraph, width)]),
     "",
   ].join("\n");
+}
+
+function commandLines(commands: readonly { readonly name: string; readonly summary: string }[]): string[] {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  return ["Commands:", ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`)];
 }

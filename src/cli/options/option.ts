@@ -1,5 +1,4 @@
 /** What an option of the command line is: either it does something, or it is refused by name. There is no third kind. */
-import type { BuildRequest } from "./build-request.js";
 
 interface Named {
   /** Without dashes: `build-arg`. */
@@ -8,34 +7,24 @@ interface Named {
   readonly short?: string;
 }
 
-/** Headings of `--help`, in its order. */
-export const GROUPS = [
-  "What to build",
-  "Instead of building",
-  "RUN",
-  "Result",
-  "Cache",
-  "Registries",
-  "Messages",
-] as const;
-
 interface Described extends Named {
-  readonly group: (typeof GROUPS)[number];
+  /** Heading of `--help` that it stands under. */
+  readonly group: string;
   readonly help: string;
 }
 
 /** An option with a value; given several times, the last one counts unless `apply` collects them. */
-export interface ValueOption extends Described {
+export interface ValueOption<R> extends Described {
   readonly kind: "value";
   /** What stands for the value in `--help`. */
   readonly placeholder: string;
-  readonly apply: (request: BuildRequest, value: string) => void;
+  readonly apply: (request: R, value: string) => void;
 }
 
 /** An option without a value, or with `=true` or `=false`. */
-export interface SwitchOption extends Described {
+export interface SwitchOption<R> extends Described {
   readonly kind: "switch";
-  readonly apply: (request: BuildRequest, on: boolean) => void;
+  readonly apply: (request: R, on: boolean) => void;
 }
 
 /** An option that this version cannot honour. */
@@ -49,7 +38,24 @@ export interface RefusedOption extends Named {
   readonly isDefault: (value: string) => boolean;
 }
 
-export type CommandLineOption = ValueOption | SwitchOption | RefusedOption;
+export type HonouredOption<R> = ValueOption<R> | SwitchOption<R>;
+export type CommandLineOption<R> = HonouredOption<R> | RefusedOption;
+
+/** What every command can be asked for. */
+export interface CommonRequest {
+  help: boolean;
+}
+
+/** The options of a command, and what they fill. */
+export interface OptionTable<R extends CommonRequest> {
+  readonly options: readonly CommandLineOption<R>[];
+  /** Headings of `--help`, in its order. */
+  readonly groups: readonly string[];
+  /** Whether the first word that is no option ends the options: what follows belongs to another program. */
+  readonly optionsFirst?: boolean;
+  /** A request that asks for nothing. */
+  readonly emptyRequest: () => R;
+}
 
 const TRUE = /^(?:1|t|T|TRUE|true|True)$/;
 const FALSE = /^(?:0|f|F|FALSE|false|False)$/;

@@ -2,36 +2,38 @@
 import { Command, CommanderError, Option } from "commander";
 import { OcibuildError } from "../../errors.js";
 import { nearestName } from "../../util/suggest.js";
-import { type BuildRequest, emptyRequest } from "./build-request.js";
-import { ALL_OPTIONS } from "./catalogue.js";
-import { type CommandLineOption, parseSwitchValue } from "./option.js";
+import { type CommandLineOption, type CommonRequest, type OptionTable, parseSwitchValue } from "./option.js";
 
-export interface ParsedArguments {
-  readonly request: BuildRequest;
-  /** What is no option: the build context. */
+export interface ParsedArguments<R> {
+  readonly request: R;
+  /** What is no option: the build context, names of images. */
   readonly operands: readonly string[];
 }
 
 /**
- * Reads `args`, the words after the command.
+ * Reads `args`, the words after the command, by the command's table.
  * @throws OPTIONS_UNKNOWN_KEY, OPTIONS_UNSUPPORTED, OPTIONS_INVALID
  */
-export function parseArguments(args: readonly string[]): ParsedArguments {
-  const request = emptyRequest();
+export function parseArguments<R extends CommonRequest>(
+  table: OptionTable<R>,
+  args: readonly string[],
+): ParsedArguments<R> {
+  const request = table.emptyRequest();
   const refusals: OcibuildError[] = [];
   const command = new Command("ocibuild")
     .helpOption(false)
     .exitOverride()
-    .configureOutput({ writeErr: () => {} });
-  for (const entry of ALL_OPTIONS) {
+    .configureOutput({ writeErr: () => {} })
+    .passThroughOptions(table.optionsFirst ?? false);
+  for (const entry of table.options) {
     const take = (value: string): void => takeValue(entry, withoutShortEquals(entry, value, args), request, refusals);
     command.addOption(commanderOption(entry, take));
   }
-  addWrittenSwitches(command, args, request, refusals);
+  addWrittenSwitches(command, table, args, request, refusals);
   const { operands, unknown } = parsed(command, args);
   if (!request.help) {
     const [first] = unknown;
-    if (first !== undefined) throw unknownOption(first);
+    if (first !== undefined) throw unknownOption(table, first);
     const [refusal] = refusals;
     if (refusal !== undefined) throw refusal;
   }
@@ -39,7 +41,7 @@ export function parseArguments(args: readonly string[]): ParsedArguments {
 }
 
 /** The catalogue's option in commander's terms. It keeps nothing: `take` gets each value as it comes. */
-function commanderOption(entry: CommandLineOption, take: (value: string) => void): Option {
+function commanderOption<R>(entry: CommandLineOption<R>, take: (value: string) => void): Option {
   const flags = entry.short === undefined ? `--${entry.name}` : `-${entry.short}, --${entry.name}`;
   return isSwitch(entry)
     ? new Option(flags).preset("true").argParser(take)
@@ -47,15 +49,16 @@ function commanderOption(entry: CommandLineOption, take: (value: string) => void
 }
 
 /** Commander's switches know no `--push=false`, so those that occur are made known as options of their own. */
-function addWrittenSwitches(
+function addWrittenSwitches<R extends CommonRequest>(
   command: Command,
+  table: OptionTable<R>,
   args: readonly string[],
-  request: BuildRequest,
+  request: R,
   refusals: OcibuildError[],
 ): void {
   for (const word of new Set(args)) {
     const equals = word.indexOf("=");
-    const entry = word.startsWith("--") && equals !== -1 ? optionNamed(word.slice(2, equals)) : undefined;
+    const entry = word.startsWith("--") && equals !== -1 ? optionNamed(table, word.slice(2, equals)) : undefined;
     const value = word.slice(equals + 1);
     if (entry === undefined || !isSwitch(entry) || parseSwitchValue(value) === undefined) continue;
     const take = (): void => takeValue(entry, value, request, refusals);
@@ -63,7 +66,7 @@ function addWrittenSwitches(
   }
 }
 
-function takeValue(entry: CommandLineOption, value: string, request: BuildRequest, refusals: OcibuildError[]): void {
+function takeValue<R>(entry: CommandLineOption<R>, value: string, request: R, refusals: OcibuildError[]): void {
   switch (entry.kind) {
     case "value":
       entry.apply(request, value);
@@ -93,18 +96,21 @@ function parsed(command: Command, args: readonly string[]): { operands: string[]
 }
 
 /** `-t=app` means `-t app`, as docker reads it. */
-function withoutShortEquals(entry: CommandLineOption, value: string, args: readonly string[]): string {
+function withoutShortEquals<R>(entry: CommandLineOption<R>, value: string, args: readonly string[]): string {
   if (entry.short === undefined || !value.startsWith("=")) return value;
   const end = `${entry.short}${value}`;
   return args.some((word) => /^-[^-]/.test(word) && word.endsWith(end)) ? value.slice(1) : value;
 }
 
-function isSwitch(entry: CommandLineOption): boolean {
+function isSwitch<R>(entry: CommandLineOption<R>): boolean {
   return entry.kind === "switch" || (entry.kind === "refused" && entry.isSwitch);
 }
 
-function optionNamed(name: string): CommandLineOption | undefined {
-  return ALL_OPTIONS.find((entry) => entry.name === name);
+function optionNamed<R extends CommonRequest>(
+  { options }: OptionTable<R>,
+  name: string,
+): CommandLineOption<R> | undefined {
+  return options.find((entry) => entry.name === name);
 }
 
 function refusalOf(name: string, value: string, withoutValue: boolean, hint: string): OcibuildError {
@@ -115,7 +121,7 @@ function refusalOf(name: string, value: string, withoutValue: boolean, hint: str
   });
 }
 
-function unknownOption(word: string): OcibuildError {
+function unknownOption<R extends CommonRequest>(table: OptionTable<R>, word: string): OcibuildError {
   if (word.startsWith("-=")) {
     throw new OcibuildError("OPTIONS_INVALID", `"${word.slice(1)}" follows a short option that takes no value`, {
       details: { option: word },
@@ -124,23 +130,23 @@ function unknownOption(word: string): OcibuildError {
   }
   const equals = word.indexOf("=");
   const flag = equals === -1 ? word : word.slice(0, equals);
-  const known = flag.startsWith("--") ? optionNamed(flag.slice(2)) : undefined;
+  const known = flag.startsWith("--") ? optionNamed(table, flag.slice(2)) : undefined;
   if (known !== undefined) {
     const got = word.slice(equals + 1);
     return new OcibuildError("OPTIONS_INVALID", `option "${flag}" expected true or false but got "${got}"`, {
       details: { option: flag },
     });
   }
-  const nearest = nearestOption(flag.replace(/^-+/, ""));
+  const nearest = nearestOption(table, flag.replace(/^-+/, ""));
   return new OcibuildError("OPTIONS_UNKNOWN_KEY", `option "${flag}" is unknown`, {
     details: { option: flag, ...(nearest === undefined ? {} : { nearest }) },
     ...(nearest === undefined ? {} : { hint: `Did you mean "${nearest}"?` }),
   });
 }
 
-function nearestOption(name: string): string | undefined {
+function nearestOption<R extends CommonRequest>(table: OptionTable<R>, name: string): string | undefined {
   if (name.length < 2) return undefined;
-  const names = ALL_OPTIONS.map((entry) => entry.name);
+  const names = table.options.map((entry) => entry.name);
   // An option whose name only begins like this is meant more often than one that differs in a letter.
   const begun = names.includes(name) ? name : names.find((candidate) => candidate.startsWith(name));
   const nearest = begun ?? nearestName(name, names);

@@ -1,9 +1,10 @@
 /** The options about RUN: who runs commands, and what they get. */
+import type { BuildRequest } from "./build-request.js";
 import type { ValueOption } from "./option.js";
 
 const group = "RUN";
 
-export const RUN_OPTIONS: readonly ValueOption[] = [
+export const RUN_OPTIONS: readonly ValueOption<BuildRequest>[] = [
   {
     kind: "value",
     name: "executor",

@@ -10,7 +10,7 @@ export type ProgressMode = "tty" | "plain" | "rawjson" | "quiet";
 
 export interface ProgressWishes {
   /** As written. */
-  readonly progress?: string;
+  readonly progress?: string | undefined;
   readonly quiet: boolean;
 }
 

@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { emptyRequest } from "../../../src/cli/options/build-request.js";
-import { ALL_OPTIONS, HONOURED_OPTIONS } from "../../../src/cli/options/catalogue.js";
+import { ALL_OPTIONS, BUILD_OPTIONS, HONOURED_OPTIONS } from "../../../src/cli/options/catalogue.js";
 import { parseArguments } from "../../../src/cli/options/parse-arguments.js";
 import { REFUSED_OPTIONS } from "../../../src/cli/options/refused-options.js";
 import { isOcibuildError, OcibuildError } from "../../../src/errors.js";
 
 function failure(args: readonly string[]): OcibuildError {
   try {
-    parseArguments(args);
+    parseArguments(BUILD_OPTIONS, args);
   } catch (error) {
     if (isOcibuildError(error)) return error;
     throw error;
@@ -43,15 +43,16 @@ describe("options that are honoured", () => {
     "--%s changes the request",
     (name, option) => {
       const { request, operands } = parseArguments(
+        BUILD_OPTIONS,
         option.kind === "value" ? [`--${name}`, "x", "."] : [`--${name}`, "."],
       );
       expect(operands).toEqual(["."]);
       expect(request).not.toEqual(emptyRequest());
-      if (option.kind === "value") expect(parseArguments([`--${name}=x`, "."]).request).toEqual(request);
-      else expect(parseArguments([`--${name}=false`, "."]).request).toEqual(emptyRequest());
+      if (option.kind === "value") expect(parseArguments(BUILD_OPTIONS, [`--${name}=x`, "."]).request).toEqual(request);
+      else expect(parseArguments(BUILD_OPTIONS, [`--${name}=false`, "."]).request).toEqual(emptyRequest());
       if (option.short !== undefined) {
         const short = option.kind === "value" ? [`-${option.short}`, "x", "."] : [`-${option.short}`, "."];
-        expect(parseArguments(short).request).toEqual(request);
+        expect(parseArguments(BUILD_OPTIONS, short).request).toEqual(request);
       }
     },
   );
@@ -81,11 +82,11 @@ describe("options that are refused", () => {
     ["--rm"],
     ["--isolation", "default"],
   ])("%s %s asks for what happens anyway", (...args) => {
-    expect(parseArguments([...args, "."])).toEqual({ request: emptyRequest(), operands: ["."] });
+    expect(parseArguments(BUILD_OPTIONS, [...args, "."])).toEqual({ request: emptyRequest(), operands: ["."] });
   });
 
   test("do not hide the help", () => {
-    expect(parseArguments(["--load", "--nonsense", "--help"]).request.help).toBe(true);
+    expect(parseArguments(BUILD_OPTIONS, ["--load", "--nonsense", "--help"]).request.help).toBe(true);
   });
 });
 
@@ -108,12 +109,15 @@ describe("arguments are read as docker reads them", () => {
     [["--push=0", "--push=T", "."], { push: true }],
     [["--no-cache", "--no-cache-filter", "x", "."], { noCache: true, noCacheFilters: ["x"] }],
   ])("%j", (args, expected) => {
-    expect(parseArguments(args)).toEqual({ request: { ...emptyRequest(), ...expected }, operands: ["."] });
+    expect(parseArguments(BUILD_OPTIONS, args)).toEqual({
+      request: { ...emptyRequest(), ...expected },
+      operands: ["."],
+    });
   });
 
   test("words after -- and a lone - are no options", () => {
-    expect(parseArguments(["-q", "--", "--push"]).operands).toEqual(["--push"]);
-    expect(parseArguments(["-"]).operands).toEqual(["-"]);
+    expect(parseArguments(BUILD_OPTIONS, ["-q", "--", "--push"]).operands).toEqual(["--push"]);
+    expect(parseArguments(BUILD_OPTIONS, ["-"]).operands).toEqual(["-"]);
   });
 
   test.each(["--tag", "-t", "-qt", "--cache-from"])("%s at the end wants a value", (word) => {
@@ -164,7 +168,7 @@ test("C14: any words are read or refused with an error of ours", () => {
   fc.assert(
     fc.property(fc.array(word, { maxLength: 6 }), (args) => {
       try {
-        parseArguments(args);
+        parseArguments(BUILD_OPTIONS, args);
       } catch (error) {
         expect(error).toBeInstanceOf(OcibuildError);
       }
