@@ -9,8 +9,8 @@ const BUILDS = [
   "test/cache/store.test.ts",
 ];
 
-// Three projects. `unit` is quick enough for every commit; like `builds` it needs nothing but Node. `e2e` talks to real
-// registries, engines and sandboxes.
+// `unit` is quick enough for every commit; like `builds` it needs nothing but Node. `e2e` talks to real registries, engines
+// and sandboxes. `slow` is run when it is asked for: it takes minutes, or asks mirrors of distributions.
 const config: ReturnType<typeof defineConfig> = defineConfig({
   test: {
     reporters: ["default", "./test/support/tally-reporter.ts"],
@@ -20,7 +20,7 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", ...BUILDS],
+          exclude: ["test/e2e/**", "test/slow/**", ...BUILDS],
           setupFiles: ["test/support/unchanged-prototypes.ts"],
           testTimeout: 20_000,
         },
@@ -39,6 +39,15 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "slow",
+          include: ["test/slow/**/*.test.ts"],
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
           fileParallelism: false,
         },
       },

@@ -1,6 +1,6 @@
 // Builds the same contexts with ocibuild and, turn by turn in the same minutes, with buildah (plus its archive export),
 // and prints ratios of medians and peak memory. Absolute times say more about the machine than about the program.
-//   npm run bench -- [--runs N] [--only tiny,many,big] [--no-buildah] [--dir FOLDER]
+//   npm run bench -- [--runs N] [--only tiny,many,run,big] [--no-buildah] [--dir FOLDER]
 import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { measure, median } from "./measure.mjs";
-import { bigFile, manyFiles, tiny } from "./workloads.mjs";
+import { bigFile, commands, manyFiles, tiny } from "./workloads.mjs";
 
 const { values } = parseArgs({
   options: {
     runs: { type: "string", default: "3" },
-    only: { type: "string", default: "tiny,many,big" },
+    only: { type: "string", default: "tiny,many,run,big" },
     buildah: { type: "boolean", default: true },
     dir: { type: "string" },
   },
@@ -26,6 +26,7 @@ const runs = Number(values.runs);
 const WORKLOADS = {
   tiny: { title: "tiny (one file)", make: tiny },
   many: { title: "23,000 files, 220 MB", make: manyFiles, touch: "index.js" },
+  run: { title: "five RUN steps", make: commands(5) },
   big: { title: "one text file, 1.5 GB", make: bigFile },
 };
 
@@ -57,7 +58,7 @@ const tools = {
   ...(hasBuildah() && {
     buildah: (context, store) => {
       const own = `--root ${store}/storage --runroot ${store}/run`;
-      const script = `buildah ${own} build --layers -q -t bench ${context} && buildah ${own} push -q bench oci-archive:${store}.tar`;
+      const script = `buildah ${own} build --layers --runtime runc --network host -q -t bench ${context} && buildah ${own} push -q bench oci-archive:${store}.tar`;
       return measure("sh", ["-c", script]);
     },
   }),

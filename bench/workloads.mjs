@@ -1,5 +1,5 @@
 // The benchmark's build contexts, made the same way on every machine.
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, copyFileSync, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /** A small generator of numbers in [0, 1) with a seed (mulberry32): the same bytes everywhere. */
@@ -83,4 +83,15 @@ export function bigFile(folder) {
   }
   closeSync(file);
   writeFileSync(join(folder, "Dockerfile"), "FROM scratch\nCOPY data.txt /data.txt\n");
+}
+
+/** `count` commands that take no time of their own, over BusyBox (Debian: busybox-static). */
+export function commands(count) {
+  return (folder) => {
+    mkdirSync(join(folder, "root", "bin"), { recursive: true });
+    copyFileSync("/bin/busybox", join(folder, "root", "bin", "busybox"));
+    symlinkSync("busybox", join(folder, "root", "bin", "sh"));
+    const lines = Array.from({ length: count }, (_, at) => `RUN echo ${at} > /step${at}\n`);
+    writeFileSync(join(folder, "Dockerfile"), `FROM scratch\nCOPY root/ /\nENV PATH=/bin\n${lines.join("")}`);
+  };
 }
