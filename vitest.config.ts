@@ -7,6 +7,7 @@ const BUILDS = [
   "test/registry/**/*.test.ts",
   "test/context/git/**/*.test.ts",
   "test/cache/store.test.ts",
+  "test/output/folder-race.test.ts",
 ];
 
 // `unit` is quick enough for every commit; like `builds` it needs nothing but Node. `e2e` talks to real registries, engines

@@ -1,9 +1,8 @@
 /**
  * Writes entries as files below a folder, never through a link: a symlink that lies in the way, in the destination or
- * from an earlier entry, is replaced and not followed (threats U2, U3, U15).
+ * from an earlier entry, is replaced and not followed (threats U2, U3, U4, U15).
  */
 import {
-  chmodSync,
   closeSync,
   constants,
   fchmodSync,
@@ -16,13 +15,13 @@ import {
   readlinkSync,
   symlinkSync,
   unlinkSync,
-  utimesSync,
   writeSync,
 } from "node:fs";
 import { sep } from "node:path";
 import type { LayerEntry } from "../layers/layer-entry.js";
 import type { TarEntry } from "../tar/entry.js";
 import { type ByteString, bytesOf, fsPath, textOf } from "../util/bytes.js";
+import { FolderHandles } from "./folder-handles.js";
 import { invalidOutput } from "./output-file.js";
 
 const BUFFER_BYTES = 1024 * 1024;
@@ -34,8 +33,10 @@ export interface Identity {
   readonly gid: number;
 }
 
-export class FolderWriter {
-  readonly #root: ByteString;
+export class FolderWriter implements Disposable {
+  readonly #handles: FolderHandles;
+  /** For the targets of hard links, which are elsewhere. */
+  readonly #targets: FolderHandles;
   readonly #rootName: string;
   readonly #identity: Identity;
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
@@ -57,7 +58,8 @@ export class FolderWriter {
     rootName: string = root,
     identity: Identity = { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 },
   ) {
-    this.#root = bytesOf(root);
+    this.#handles = new FolderHandles(bytesOf(root));
+    this.#targets = new FolderHandles(bytesOf(root));
     this.#rootName = rootName;
     this.#identity = identity;
   }
@@ -105,10 +107,14 @@ export class FolderWriter {
   /** Sets modes and times of directories; returns what was not kept, as sentences. */
   finish(): readonly string[] {
     for (const entry of this.#pending.reverse()) {
-      const path = this.#at(entry.path);
-      const { seconds } = timeOf(entry);
-      utimesSync(path, seconds, seconds);
-      chmodSync(path, entry.mode);
+      const fd = this.#handles.openFolder(entry.path);
+      try {
+        const { seconds } = timeOf(entry);
+        futimesSync(fd, seconds, seconds);
+        fchmodSync(fd, entry.mode);
+      } finally {
+        closeSync(fd);
+      }
     }
     const warnings: string[] = [];
     const add = (paths: readonly ByteString[], what: string): void => {
@@ -117,6 +123,11 @@ export class FolderWriter {
     add(this.#specials, "devices and FIFOs were left out of");
     add(this.#withXattrs, "files lost their extended attributes in");
     return warnings;
+  }
+
+  [Symbol.dispose](): void {
+    this.#handles[Symbol.dispose]();
+    this.#targets[Symbol.dispose]();
   }
 
   #file(entry: TarEntry, open: LayerEntry["open"]): void {
@@ -132,7 +143,7 @@ export class FolderWriter {
   }
 
   #link(entry: TarEntry): void {
-    const target = this.#at(entry.linkname);
+    const target = this.#targets.at(entry.linkname);
     // Some systems follow a symlink here and would make a second name for what it points to.
     if (lstatSync(target).isSymbolicLink()) {
       const text = readlinkSync(target, { encoding: "buffer" });
@@ -158,7 +169,7 @@ export class FolderWriter {
 
   /** Runs `make`, which fails when something is there; what may be replaced is removed and `make` run again. */
   #create<T>(path: ByteString, make: (path: string | Buffer) => T): T {
-    const target = this.#at(path);
+    const target = this.#handles.at(path);
     let made: T;
     try {
       made = make(target);
@@ -177,7 +188,7 @@ export class FolderWriter {
 
   #folder(path: ByteString): void {
     if (this.#folders.has(path)) return;
-    const target = this.#at(path);
+    const target = this.#handles.at(path);
     try {
       mkdirSync(target, 0o700);
     } catch (error) {
@@ -196,13 +207,15 @@ export class FolderWriter {
     if (this.#folders.has(path)) return;
     this.#ensureFolder(parentOf(path));
     this.#folder(path);
-    chmodSync(this.#at(path), 0o755);
+    const fd = this.#handles.openFolder(path);
+    fchmodSync(fd, 0o755);
+    closeSync(fd);
   }
 
   #symlinkTimes(entry: TarEntry): void {
     try {
       const { seconds } = timeOf(entry);
-      lutimesSync(this.#at(entry.path), seconds, seconds);
+      lutimesSync(this.#handles.at(entry.path), seconds, seconds);
     } catch {
       // Some file systems keep no times of links; nothing depends on them.
     }
@@ -211,10 +224,6 @@ export class FolderWriter {
   #keptMode({ mode, uid, gid }: TarEntry): number {
     const lost = (uid === this.#identity.uid ? 0 : 0o4000) | (gid === this.#identity.gid ? 0 : 0o2000);
     return mode & 0o7777 & ~lost;
-  }
-
-  #at(path: ByteString): string | Buffer {
-    return fsPath(`${this.#root}/${path}` as ByteString);
   }
 
   #assertName(path: ByteString): void {

@@ -62,7 +62,7 @@ async function writeParts(
   rootfsOptions: RootfsOptions,
   { signal }: Abortable,
 ): Promise<readonly string[]> {
-  const writer = new FolderWriter(target, path);
+  using writer = new FolderWriter(target, path);
   let untilTurn = ENTRIES_PER_TURN;
   for (const { folder, entries } of parts) {
     if (folder !== "") writer.write({ entry: folderEntry(folder, rootfsOptions.epochSeconds ?? 0), ...NO_CONTENT });

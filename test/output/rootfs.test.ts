@@ -144,7 +144,7 @@ describe("a root file system as a folder", () => {
 
   it("keeps setuid and setgid only where the owner stays the same", () => {
     const dir = tempFolder();
-    const writer = new FolderWriter(dir, dir, { uid: 1000, gid: 1000 });
+    using writer = new FolderWriter(dir, dir, { uid: 1000, gid: 1000 });
     for (const [path, uid, gid] of [
       ["both", 1000, 1000],
       ["uid", 1000, 0],
