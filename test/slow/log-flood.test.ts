@@ -1,0 +1,51 @@
+/** L7: a command that prints gigabytes. What it prints goes by, and nobody keeps it in memory. */
+import { spawn } from "node:child_process";
+import { copyFileSync, createWriteStream, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { describe, expect, it } from "vitest";
+import { ocibuildBin } from "../support/ocibuild.js";
+import { tempFolder } from "../support/temp-folder.js";
+import { requireTool } from "../support/tools.js";
+
+const MAX_PEAK_MIB = 300;
+
+describe.runIf(process.platform === "linux" && requireTool("busybox"))("L7: a command that prints without end", () => {
+  it.each([
+    [10, "quiet"],
+    [2, "rawjson"],
+    [2, "plain"],
+  ] as const)("takes no memory for %d GiB with --progress %s", async (gibibytes, progress) => {
+    const folder = tempFolder();
+    mkdirSync(join(folder, "bin"));
+    copyFileSync("/bin/busybox", join(folder, "bin", "busybox"));
+    for (const name of ["sh", "yes", "head"]) symlinkSync("busybox", join(folder, "bin", name));
+    const line = "a line that is as long as the lines of compilers and package managers usually are";
+    writeFileSync(
+      join(folder, "Dockerfile"),
+      `FROM scratch\nCOPY bin /bin\nENV PATH=/bin\nRUN yes "${line}" | head -c ${gibibytes * 2 ** 30}\n`,
+    );
+    const store = join(folder, "store");
+    const args = [ocibuildBin(), "--root", store, "--progress", progress, "-o", "type=cacheonly", folder];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"], cwd: folder });
+    let peak = 0;
+    const timer = setInterval(() => {
+      peak = Math.max(peak, peakMiB(child.pid!) ?? 0);
+    }, 200);
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    await pipeline(child.stderr, createWriteStream("/dev/null"));
+    expect(await ended).toBe(0);
+    clearInterval(timer);
+    expect(peak).toBeGreaterThan(0);
+    expect(peak).toBeLessThan(MAX_PEAK_MIB);
+  });
+});
+
+function peakMiB(pid: number): number | undefined {
+  try {
+    const kib = /^VmHWM:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+    return kib === undefined ? undefined : Number(kib) / 1024;
+  } catch {
+    return undefined;
+  }
+}
