@@ -26,7 +26,7 @@ export function credentialFile(path: string): CredentialFile {
  * @throws REGISTRY_CREDENTIALS when it is there and cannot be used
  */
 export async function readCredentialFile(path: string): Promise<DockerConfig> {
-  return parse(path, await readText(path));
+  return parseCredentialFile(path, await readText(path));
 }
 
 /**
@@ -40,7 +40,7 @@ export async function changeCredentialFile(
 ): Promise<void> {
   const target = await linkTarget(path);
   const before = await readText(target);
-  await parse(target, before);
+  await parseCredentialFile(target, before);
   const start = before.trim() === "" ? "{}\n" : before;
   const text = changes.reduce((edited, [member, value]) => editJson(edited, member, value), start);
   if (text === before) return;
@@ -83,7 +83,11 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-async function parse(path: string, text: string): Promise<DockerConfig> {
+/**
+ * What such a file's text says; `path` is its name in errors.
+ * @throws REGISTRY_CREDENTIALS
+ */
+export async function parseCredentialFile(path: string, text: string): Promise<DockerConfig> {
   if (text.trim() === "") return {};
   let data: unknown;
   try {

@@ -2,15 +2,18 @@
  * Credentials from docker's `config.json` and podman's `auth.json`: of a part of the registry, then `credHelpers`, then
  * `credsStore`, then `auths`, as the docker command and podman read them.
  */
-import { readCredentialFile, unusable } from "./credential-file.js";
+import { parseCredentialFile, readCredentialFile, unusable } from "./credential-file.js";
 import { askCredentialHelper } from "./credential-helper.js";
 import type { CredentialStore, Credentials } from "./credentials.js";
 import { DOCKER_HUB_KEY, isDockerHub } from "./docker-hub.js";
-import type { DockerAuthEntry } from "./schemas.js";
+import type { DockerAuthEntry, DockerConfig } from "./schemas.js";
 
-export interface DockerCredentialsOptions {
+export interface DockerCredentialsOptions extends HelperSettings {
   /** Path of `config.json` or `auth.json`; a file that is not there means no credentials. */
   readonly configFile: string;
+}
+
+interface HelperSettings {
   /** Environment of credential helpers; ours when absent. */
   readonly env?: NodeJS.ProcessEnv;
   readonly helperTimeoutMs?: number;
@@ -20,8 +23,20 @@ type Helped = Promise<Credentials | undefined>;
 
 /** Reads the file when credentials are first asked for, once; a helper is asked once for each server. */
 export function dockerCredentials(options: DockerCredentialsOptions): CredentialStore {
-  const { configFile } = options;
-  let config: ReturnType<typeof readCredentialFile> | undefined;
+  return credentialsIn(options.configFile, () => readCredentialFile(options.configFile), options);
+}
+
+/** The same for a text, which `name` is the name of in errors. */
+export function dockerCredentialsFromText(name: string, text: string, options: HelperSettings = {}): CredentialStore {
+  return credentialsIn(name, () => parseCredentialFile(name, text), options);
+}
+
+function credentialsIn(
+  configFile: string,
+  read: () => Promise<DockerConfig>,
+  options: HelperSettings,
+): CredentialStore {
+  let config: Promise<DockerConfig> | undefined;
   const helped = new Map<string, Helped>();
 
   function askOnce(helper: string, server: string, signal: AbortSignal | undefined): Helped {
@@ -43,7 +58,7 @@ export function dockerCredentials(options: DockerCredentialsOptions): Credential
 
   return {
     async get(registry, { repository, signal } = {}) {
-      config ??= readCredentialFile(configFile);
+      config ??= read();
       const { auths, credHelpers, credsStore } = await config;
       const part = partialEntry(auths, registry, repository);
       const ofPart = part === undefined ? undefined : credentialsOf(part, registry, configFile);

@@ -140,7 +140,7 @@ function parseMirror(text: string): Mirror | undefined {
 }
 
 /** `scheme://host` when `host` is nothing but a host with an optional port. */
-function originOf(scheme: "http:" | "https:", host: string): URL | undefined {
+export function originOf(scheme: "http:" | "https:", host: string): URL | undefined {
   if (host === "" || /[/?#@\\\s]|:$/.test(host)) return undefined;
   const text = `${scheme}//${host}`;
   return URL.canParse(text) ? new URL(text) : undefined;

@@ -15,6 +15,14 @@ export {
 } from "./credentials.js";
 export { deleteBlob, deleteManifest, deleteTag } from "./delete.js";
 export { type DockerCredentialsOptions, dockerCredentials } from "./docker-config.js";
+export {
+  ciCredentials,
+  credentialFiles,
+  environmentCredentials,
+  loginFile,
+  type RegistryEnvironment,
+  type Variables,
+} from "./environment.js";
 export { type Mirror, type RegistryHosts, registryHosts } from "./hosts.js";
 export { type ListOptions, listRepositories, listTags } from "./lists.js";
 export {

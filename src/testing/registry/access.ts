@@ -52,24 +52,34 @@ export class Access {
     this.#realm = url;
   }
 
+  /** The refusal of a request that needs `needed`, whatever it has with it. */
+  demand(needed: NeededScopes): Reply {
+    return this.#mode.kind === "bearer" ? refuse(this.#challenge(needed)) : refuse(BASIC);
+  }
+
   /** The refusal, or `undefined` when the request may go on. */
   check(authorization: string | undefined, needed: NeededScopes): Reply | undefined {
     const mode = this.#mode;
     if (mode.kind === "open") return undefined;
     if (mode.kind === "basic") {
       if (userOf(authorization, mode.users) !== undefined) return undefined;
-      return refuse('Basic realm="test registry"');
+      return refuse(BASIC);
     }
     const token = /^Bearer (.+)$/.exec(authorization ?? "")?.[1];
     const issued = token === undefined ? undefined : this.#tokens.get(token);
-    const realm = mode.realm ?? this.#realm;
-    const challenge = `Bearer realm="${realm}",service="test-registry"${needed.length === 0 ? "" : `,scope="${needed.join(" ")}"`}`;
+    const challenge = this.#challenge(needed);
     if (issued === undefined || issued.usesLeft <= 0)
       return refuse(`${challenge}${token === undefined ? "" : ',error="invalid_token"'}`);
     issued.usesLeft--;
     if (!needed.every((scope) => covers(issued.scopes, scope)))
       return refuse(`${challenge},error="insufficient_scope"`);
     return undefined;
+  }
+
+  #challenge(needed: NeededScopes): string {
+    const realm = (this.#mode.kind === "bearer" ? this.#mode.realm : undefined) ?? this.#realm;
+    const scope = needed.length === 0 ? "" : `,scope="${needed.join(" ")}"`;
+    return `Bearer realm="${realm}",service="test-registry"${scope}`;
   }
 
   /** The token server's reply to a GET with a query or a POST with a form. */
@@ -117,6 +127,7 @@ export class Access {
   }
 }
 
+const BASIC = 'Basic realm="test registry"';
 const JSON_TYPE = { "content-type": "application/json" };
 
 function refuse(challenge: string): Reply {

@@ -1,6 +1,6 @@
 /** Ways in which an in-process registry can fail, lie or stall, on the n-th request that matches. */
 import type { RecordedRequest } from "./recorded-request.js";
-import { errorReply, type Reply } from "./reply.js";
+import { errorReply, type Reply, type WholeReply } from "./reply.js";
 
 /** Decides about one matching request. */
 export type FaultAction =
@@ -10,8 +10,10 @@ export type FaultAction =
   | { readonly type: "reset"; readonly when: "before" | "in-body" | "after" }
   /** Gives no reply and keeps the connection open. */
   | { readonly type: "stall" }
+  /** Demands authorization, as the registry would have when it wants it, whatever the request had with it. */
+  | { readonly type: "demand" }
   /** Does what was asked and changes the reply. */
-  | { readonly type: "change"; readonly change: (reply: Reply) => Reply };
+  | { readonly type: "change"; readonly change: (reply: WholeReply) => Reply };
 
 export interface Fault {
   /** Absent: every method. */
@@ -72,6 +74,7 @@ export const resetInBody: FaultAction = { type: "reset", when: "in-body" };
 /** The request is done but its reply is lost. */
 export const loseReply: FaultAction = { type: "reset", when: "after" };
 export const stall: FaultAction = { type: "stall" };
+export const demandAuthorization: FaultAction = { type: "demand" };
 
 /** Changes headers; `undefined` removes one. */
 export function changeHeaders(changes: Readonly<Record<string, string | undefined>>): FaultAction {
@@ -115,7 +118,17 @@ export function lieAboutLength(contentLength: number | null): FaultAction {
   return change((reply) => ({ ...reply, contentLength }));
 }
 
+/** Sends the first `bytes` of the body one by one, each `everyMs` after the other. */
+export function drip(bytes: number, everyMs: number): FaultAction {
+  return change((reply) => ({ ...reply, drip: { bytes, everyMs } }));
+}
+
+/** Answers so much later. */
+export function delayReply(delayMs: number): FaultAction {
+  return change((reply) => ({ ...reply, delayMs }));
+}
+
 /** Any other change of the reply. */
-export function change(map: (reply: Reply) => Reply): FaultAction {
+export function change(map: (reply: WholeReply) => Reply): FaultAction {
   return { type: "change", change: map };
 }
