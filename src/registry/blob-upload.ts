@@ -1,20 +1,23 @@
 /**
- * One blob to a repository: a session, then all bytes in one PUT; in pieces where the registry does not take it so.
- * A failed upload begins anew, after a look whether it had not succeeded. @spec distribution-spec#pushing-blobs
+ * One blob to a repository: all bytes in one PUT; in pieces where the registry does not take it so. After a failure it
+ * goes on where the registry says it is, else it begins anew, after a look whether it had not succeeded.
+ * @spec distribution-spec#pushing-blobs
  */
 import { isOcibuildError, OcibuildError } from "../errors.js";
-import { resolveLocation } from "../http/location.js";
-import type { HttpResponse, Method, RequestBody } from "../http/messages.js";
-import { protocolFailure } from "../http/protocol-failure.js";
-import { withRetry } from "../http/retry.js";
+import { isRetryable, retryDelayMs } from "../http/retry.js";
 import type { Descriptor } from "../oci/types.js";
 import type { RegistryClient } from "./client.js";
-import type { Endpoint } from "./hosts.js";
-import { pushScopes } from "./scope.js";
+import {
+  appendChunk,
+  askProgress,
+  finishSession,
+  sessionAt,
+  startSession,
+  type UploadSession,
+  type UploadTarget,
+} from "./upload-session.js";
 
-export interface BlobUpload {
-  readonly endpoint: Endpoint;
-  readonly repository: string;
+export interface BlobUpload extends UploadTarget {
   readonly blob: Descriptor;
   /** The blob's bytes from the start; called again for each try. */
   open(): AsyncIterable<Uint8Array>;
@@ -22,124 +25,126 @@ export interface BlobUpload {
   exists(): Promise<boolean>;
   /** A session that is open already, of a mount that was not done. */
   readonly session?: URL;
-  readonly signal?: AbortSignal;
 }
 
-const CHUNK_BYTES = 8 * 1024 * 1024;
-const MAX_CHUNK_BYTES = 64 * 1024 * 1024;
-const CONTENT_TYPE = "application/octet-stream";
 /** Said by registries, or proxies before them, that do not take a blob in one request. */
 const WANTS_CHUNKS: ReadonlySet<number> = new Set([400, 405, 411, 413, 501]);
 /** The session is gone, or not where we think it is. */
 const SESSION_LOST: ReadonlySet<number> = new Set([404, 416]);
+/** How often an upload goes on before it is given up, however much progress it makes. */
+const MAX_RESUMES = 100;
 
 /**
  * Uploads the blob.
  * @throws REGISTRY_…, and what `open` throws
  */
 export async function uploadBlob(client: RegistryClient, upload: BlobUpload): Promise<"uploaded"> {
-  const { signal } = upload;
-  let { session } = upload;
-  let chunked = false;
-  let broken = 0;
-  return withRetry(client.retry, client.clock, signal, async (attempt): Promise<"uploaded"> => {
-    if (attempt > 1 && (await upload.exists())) return "uploaded";
+  const run = new UploadRun(client, upload);
+  let failures = 0;
+  for (let resumes = 0; ; resumes++) {
+    upload.signal?.throwIfAborted();
+    const before = run.offset;
     try {
-      const first = session;
-      session = undefined;
-      if (!chunked) {
-        try {
-          await putWhole(client, upload, first ?? (await startSession(client, upload)).url);
-          return "uploaded";
-        } catch (error) {
-          if (!wantsChunks(error)) throw error;
-          chunked = true;
-        }
+      if (resumes > 0) {
+        if (await upload.exists()) return "uploaded";
+        await run.locate();
       }
-      await putInChunks(client, upload, await startSession(client, upload));
+      await run.send();
       return "uploaded";
     } catch (error) {
-      // Some proxies close the connection instead of saying that a request is too large.
-      if (isConnectionFailure(error) && ++broken > 1) chunked = true;
-      throw sessionLostIsRetryable(error);
+      upload.signal?.throwIfAborted();
+      const mayPass = run.mayPass(error);
+      // Progress earns new tries.
+      failures = run.offset > before ? 1 : failures + 1;
+      if (!mayPass || failures >= client.retry.attempts || resumes >= MAX_RESUMES) throw error;
+      await client.clock.sleep(retryDelayMs(client.retry, client.clock, failures + 1, error), upload.signal);
     }
-  });
-}
-
-interface Session {
-  readonly url: URL;
-  readonly chunkBytes: number;
-}
-
-async function startSession(client: RegistryClient, upload: BlobUpload): Promise<Session> {
-  const response = await send(client, upload, "POST", `/v2/${upload.repository}/blobs/uploads/`, [202]);
-  const wanted = Number(response.header("oci-chunk-min-length") ?? 0);
-  const chunkBytes = wanted > CHUNK_BYTES && wanted <= MAX_CHUNK_BYTES ? wanted : CHUNK_BYTES;
-  return { url: resolveLocation("POST", response.url, response.header("location")), chunkBytes };
-}
-
-async function putWhole(client: RegistryClient, upload: BlobUpload, session: URL): Promise<void> {
-  const { blob } = upload;
-  const body = blob.size === 0 ? undefined : { size: blob.size, open: () => measured(blob, upload.open()) };
-  await finish(client, upload, session, body);
-}
-
-async function putInChunks(client: RegistryClient, upload: BlobUpload, session: Session): Promise<void> {
-  let { url } = session;
-  let offset = 0;
-  for await (const chunk of chunksOf(measured(upload.blob, upload.open()), session.chunkBytes)) {
-    const response = await send(client, upload, "PATCH", url, [202, 204], {
-      headers: { "content-type": CONTENT_TYPE, "content-range": `${offset}-${offset + chunk.length - 1}` },
-      body: { size: chunk.length, open: () => chunk },
-    });
-    offset += chunk.length;
-    url = resolveLocation("PATCH", response.url, response.header("location"));
-  }
-  await finish(client, upload, url, undefined);
-}
-
-async function finish(
-  client: RegistryClient,
-  upload: BlobUpload,
-  session: URL,
-  body: RequestBody | undefined,
-): Promise<void> {
-  const { digest } = upload.blob;
-  const response = await send(client, upload, "PUT", withDigest(session, digest), [201, 204], {
-    headers: { "content-type": CONTENT_TYPE },
-    ...(body === undefined ? {} : { body }),
-  });
-  const told = response.header("docker-content-digest");
-  if (told !== undefined && told !== digest) {
-    throw protocolFailure("PUT", response.url, `expected the blob to be stored as ${digest} but it says ${told}`);
   }
 }
 
-async function send(
-  client: RegistryClient,
-  { endpoint, repository, signal }: BlobUpload,
-  method: Method,
-  target: string | URL,
-  expect: readonly number[],
-  content: { readonly headers?: Readonly<Record<string, string>>; readonly body?: RequestBody } = {},
-): Promise<HttpResponse> {
-  const response = await client.send(endpoint, {
-    method,
-    target,
-    scopes: pushScopes(repository),
-    expect,
-    ...content,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  await response.discard();
-  return response;
-}
+/** Where an upload is. */
+class UploadRun {
+  /** How many bytes the registry has acknowledged. */
+  offset = 0;
+  readonly #client: RegistryClient;
+  readonly #upload: BlobUpload;
+  #session: UploadSession | undefined;
+  #chunked = false;
+  #isContinued = false;
+  #brokenConnections = 0;
 
-/** The session's URL with the digest added and its own query kept byte for byte. */
-function withDigest(session: URL, digest: string): URL {
-  const url = new URL(session);
-  url.search = `${url.search === "" ? "?" : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
-  return url;
+  constructor(client: RegistryClient, upload: BlobUpload) {
+    this.#client = client;
+    this.#upload = upload;
+    this.#session = upload.session === undefined ? undefined : sessionAt(upload.session);
+  }
+
+  /** Asks where to go on. */
+  async locate(): Promise<void> {
+    const session = this.#session;
+    const found = session && (await askProgress(this.#client, this.#upload, session));
+    const usable = found !== undefined && found.offset > 0 && found.offset <= this.#upload.blob.size;
+    this.#session = usable ? found.session : undefined;
+    this.offset = usable ? found.offset : 0;
+    this.#isContinued = usable;
+    if (usable) this.#chunked = true;
+  }
+
+  async send(): Promise<void> {
+    if (!this.#chunked) {
+      try {
+        return await this.#putWhole();
+      } catch (error) {
+        if (!wantsChunks(error)) throw error;
+        this.#chunked = true;
+        this.#session = undefined;
+      }
+    }
+    await this.#putInChunks();
+  }
+
+  mayPass(error: unknown): boolean {
+    if (!isOcibuildError(error, "REGISTRY_REQUEST")) return false;
+    const { method, status, registryCode } = error.details;
+    // Some proxies close the connection instead of saying that a request is too large.
+    if (status === undefined && ++this.#brokenConnections > 1) this.#chunked = true;
+    const isLost = method !== "POST" && status !== undefined && SESSION_LOST.has(status);
+    // What was there before we went on had not been ours.
+    const isSpoiled = this.#isContinued && registryCode === "DIGEST_INVALID";
+    if (isLost || isSpoiled) this.#session = undefined;
+    return isLost || isSpoiled || isRetryable(error);
+  }
+
+  async #putWhole(): Promise<void> {
+    const { blob } = this.#upload;
+    this.#session ??= await startSession(this.#client, this.#upload);
+    const open = (): AsyncIterable<Uint8Array> => measured(blob, this.#upload.open());
+    const body = blob.size === 0 ? undefined : { size: blob.size, open };
+    await finishSession(this.#client, this.#upload, this.#session, blob.digest, body);
+  }
+
+  async #putInChunks(): Promise<void> {
+    const client = this.#client;
+    const upload = this.#upload;
+    let session = this.#session ?? (await startSession(client, upload));
+    this.#session = session;
+    const { size, digest } = upload.blob;
+    if (this.offset < size) {
+      await client.uploadBuffers.hold(session.chunkBytes, upload.signal, async () => {
+        const bytes = skip(measured(upload.blob, upload.open()), this.offset);
+        for await (const whole of chunksOf(bytes, session.chunkBytes)) {
+          for (let chunk = whole; chunk.length > 0; ) {
+            const next = await appendChunk(client, upload, session, this.offset, chunk);
+            chunk = chunk.subarray(next.offset - this.offset);
+            this.offset = next.offset;
+            session = next.session;
+            this.#session = session;
+          }
+        }
+      });
+    }
+    await finishSession(client, upload, session, digest, undefined);
+  }
 }
 
 /** Passes the bytes on and fails when they are not as many as the descriptor says. */
@@ -158,8 +163,16 @@ async function* measured(blob: Descriptor, bytes: AsyncIterable<Uint8Array>): As
   );
 }
 
+async function* skip(bytes: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
+  let left = count;
+  for await (const chunk of bytes) {
+    if (left < chunk.length) yield chunk.subarray(left);
+    left = Math.max(0, left - chunk.length);
+  }
+}
+
 /** Regroups the bytes into pieces of `size`; the last is shorter. */
-async function* chunksOf(bytes: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer> {
+async function* chunksOf(bytes: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
   let parts: Uint8Array[] = [];
   let length = 0;
   for await (let chunk of bytes) {
@@ -182,15 +195,4 @@ function wantsChunks(error: unknown): boolean {
   const { status, registryCode } = error.details;
   if (status === undefined || !WANTS_CHUNKS.has(status)) return false;
   return status !== 400 || registryCode === "UNSUPPORTED" || registryCode === "SIZE_INVALID";
-}
-
-function isConnectionFailure(error: unknown): boolean {
-  return isOcibuildError(error, "REGISTRY_REQUEST") && error.details.status === undefined;
-}
-
-function sessionLostIsRetryable(error: unknown): unknown {
-  if (!isOcibuildError(error, "REGISTRY_REQUEST")) return error;
-  const { method, status } = error.details;
-  if (method === "POST" || status === undefined || !SESSION_LOST.has(status)) return error;
-  return new OcibuildError("REGISTRY_REQUEST", error.message, { details: { ...error.details, retryable: true } });
 }

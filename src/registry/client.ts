@@ -14,6 +14,7 @@ import { createTransport, DEFAULT_TIMEOUTS, type Timeouts } from "../http/transp
 import { SharedWork } from "../util/shared-work.js";
 import { createAuthorizer } from "./auth.js";
 import { authenticate, PING } from "./authenticate.js";
+import { ByteBudget } from "./byte-budget.js";
 import { parseChallenges } from "./challenge.js";
 import { ANONYMOUS, type CredentialStore, type Credentials } from "./credentials.js";
 import { statusFailure } from "./failure.js";
@@ -26,7 +27,10 @@ export interface RegistryClientOptions {
   readonly userAgent?: string;
   readonly retry?: RetryPolicy;
   readonly timeouts?: Timeouts;
+  /** Requests to one server at a time; 6 unless given. More wait. */
   readonly connectionsPerOrigin?: number;
+  /** Bytes of blobs that are held in memory at a time, for uploads in pieces; 64 MiB unless given. More wait. */
+  readonly maxBufferedBytes?: number;
   readonly clock?: Clock;
   /** Replaces the system's name lookup. */
   readonly lookup?: LookupFunction;
@@ -56,6 +60,8 @@ export interface RegistryClient extends AsyncDisposable {
   readonly hosts: RegistryHosts;
   readonly retry: RetryPolicy;
   readonly clock: Clock;
+  /** Limits what uploads hold in memory. */
+  readonly uploadBuffers: ByteBudget;
   /** The origin of `endpoint` that is in use; found once. */
   originOf(endpoint: Endpoint, signal?: AbortSignal): Promise<URL>;
   /**
@@ -78,6 +84,7 @@ export interface RegistryClient extends AsyncDisposable {
 }
 
 const DEFAULT_CONNECTIONS = 6;
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 const MIRROR_ATTEMPTS = 2;
 
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
@@ -129,6 +136,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     hosts,
     retry,
     clock,
+    uploadBuffers: new ByteBudget(options.maxBufferedBytes ?? MAX_BUFFERED_BYTES),
     async originOf(endpoint, signal) {
       const [first, ...others] = endpoint.origins;
       if (others.length === 0) return first;

@@ -15,6 +15,7 @@ import {
   stall,
 } from "../../src/testing/registry/faults.js";
 import { startRegistry, type TestRegistry, type TestRegistryOptions } from "../../src/testing/registry/registry.js";
+import type { Reply } from "../../src/testing/registry/reply.js";
 import { blobOf, bytesFor, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, readerOf, testClient } from "../support/registry.js";
 
 const cleanups: (() => Promise<void>)[] = [];
@@ -205,6 +206,125 @@ describe("R9: uploads", () => {
     registry.fail({ method: "PUT", path: "/uploads/", times: 2, action: resetInBody });
     expect(await push()).toBe("uploaded");
     expect(methods().filter((method) => method === "PATCH")).toHaveLength(1);
+  });
+
+  describe("R9: after a failure", () => {
+    const large = bytesFor("resumed", 20_000_000);
+    const MIB_8 = 8 * 1024 * 1024;
+
+    async function pushLarge(
+      fault: Omit<Fault, "action"> & { readonly action?: Fault["action"] },
+      { chunked = true } = {},
+    ): Promise<{ registry: TestRegistry; sent: number; ranges: unknown[] }> {
+      const { registry, client, target } = await setUp();
+      if (chunked) registry.fail({ method: "PUT", path: "/uploads/", times: 1, action: answerStatus(413) });
+      registry.fail({ times: 1, action: resetInBody, ...fault });
+      await registryPusher(client).pushBlob(target, blobOf(large), readerOf(large, 100_003));
+      expect(registry.content.blob("team/app", blobOf(large).digest)?.equals(large)).toBe(true);
+      const uploads = registry.requests.filter(({ method }) => method === "PATCH" || method === "PUT");
+      const ranges = uploads.flatMap(({ headers }) => headers["content-range"] ?? []);
+      return { registry, sent: uploads.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0), ranges };
+    }
+
+    test("pieces go on from the acknowledged offset", async () => {
+      const { ranges } = await pushLarge({ method: "PATCH", after: 1 });
+      expect(ranges.slice(0, 2)).toEqual(["0-8388607", "8388608-16777215"]);
+      // Where exactly the connection broke is up to the sockets; it is after the first piece and in the second.
+      const start = Number(String(ranges[2]).split("-")[0]);
+      expect(start).toBeGreaterThan(MIB_8);
+      expect(start).toBeLessThan(2 * MIB_8);
+      expect(String(ranges.at(-1)).split("-")[1]).toBe(String(large.length - 1));
+    });
+
+    test("a piece whose reply was lost is not sent again", async () => {
+      const { ranges, sent } = await pushLarge({ method: "PATCH", after: 1, action: loseReply });
+      expect(ranges).toEqual(["0-8388607", "8388608-16777215", "16777216-19999999"]);
+      // The first PUT was refused after it was read.
+      expect(sent).toBe(2 * large.length);
+    });
+
+    test("one PUT that broke goes on in pieces with what had arrived", async () => {
+      const { ranges } = await pushLarge({ method: "PUT", path: "/uploads/" }, { chunked: false });
+      const start = Number(String(ranges[0]).split("-")[0]);
+      expect(start).toBeGreaterThan(0);
+      expect(start).toBeLessThan(large.length);
+    });
+
+    test("a registry that takes less than a piece gets the rest of it", async () => {
+      const { registry, client, target } = await setUp();
+      registry.fail({ method: "PUT", path: "/uploads/", times: 1, action: answerStatus(413) });
+      const takesLess = (request: { readonly path: string }): Reply => {
+        registry.content
+          .session("team/app", /uploads\/([^?]+)/.exec(request.path)![1]!)
+          ?.append(large.subarray(0, 5_000_000));
+        return { status: 202, headers: { location: registry.url + request.path, range: "0-4999999" } };
+      };
+      registry.fail({ method: "PATCH", times: 1, action: { type: "answer", reply: takesLess } });
+      await registryPusher(client).pushBlob(target, blobOf(large), readerOf(large));
+      const ranges = registry.requests.flatMap(({ headers }) => headers["content-range"] ?? []);
+      expect(ranges).toEqual(["0-8388607", "5000000-8388607", "8388608-16777215", "16777216-19999999"]);
+      expect(registry.content.blob("team/app", blobOf(large).digest)?.equals(large)).toBe(true);
+    });
+
+    test("a registry that acknowledges nothing, or more than it was given, is a protocol error", async () => {
+      for (const range of ["0-0", "0-99999999"]) {
+        const { registry, client, target } = await setUp();
+        registry.fail({ method: "PUT", path: "/uploads/", times: 1, action: answerStatus(413) });
+        registry.fail({ method: "PATCH", action: changeHeaders({ range }) });
+        await expect(registryPusher(client).pushBlob(target, blobOf(large), readerOf(large))).rejects.toMatchObject({
+          code: "REGISTRY_PROTOCOL",
+        });
+      }
+    });
+
+    test.each([404, 405, 400, 403])("a registry that tells no progress (%d) gets the blob anew", async (status) => {
+      const { registry, client, target } = await setUp();
+      registry.fail({ method: "PATCH", times: 1, action: resetInBody });
+      registry.fail({ method: "PUT", path: "/uploads/", times: 1, action: answerStatus(413) });
+      registry.fail({ method: "GET", path: "/uploads/", action: answerStatus(status) });
+      await registryPusher(client).pushBlob(target, blobOf(large), readerOf(large));
+      expect(registry.content.blob("team/app", blobOf(large).digest)?.equals(large)).toBe(true);
+    });
+
+    test("a session that has other bytes than ours is left for a new one", async () => {
+      const { registry, client, target } = await setUp();
+      registry.fail({ method: "PUT", path: "/uploads/", times: 1, action: resetInBody });
+      const spoil = change((reply) => {
+        const id = String(reply.headers?.["docker-upload-uuid"]);
+        const session = registry.content.session("team/app", id);
+        session?.append(Buffer.from("spoiled"));
+        return { ...reply, headers: { ...reply.headers, range: `0-${session!.size - 1}` } };
+      });
+      registry.fail({ method: "GET", path: "/uploads/", action: spoil });
+      await registryPusher(client).pushBlob(target, blobOf(large), readerOf(large));
+      expect(registry.content.blob("team/app", blobOf(large).digest)?.equals(large)).toBe(true);
+    });
+
+    test("progress earns new tries", async () => {
+      const { registry, client, target } = await setUp();
+      registry.fail({ method: "PUT", path: "/uploads/", times: 1, action: answerStatus(413) });
+      registry.fail({ method: "PATCH", times: 7, action: resetInBody });
+      await registryPusher(client).pushBlob(target, blobOf(large), readerOf(large));
+      expect(registry.content.blob("team/app", blobOf(large).digest)?.equals(large)).toBe(true);
+    });
+  });
+
+  test("pieces of several uploads share a limit of memory", async () => {
+    const { registry, client } = await setUp({}, { maxBufferedBytes: 8 * 1024 * 1024 });
+    registry.fail({ method: "PUT", path: "/uploads/", times: 3, action: answerStatus(413) });
+    let most = 0;
+    const bytes = [1, 2, 3].map((seed) => bytesFor(`limited ${seed}`, 9_000_000));
+    const watching = setInterval(() => {
+      most = Math.max(most, client.uploadBuffers.heldBytes);
+    }, 1);
+    await Promise.all(
+      bytes.map((each) =>
+        registryPusher(client).pushBlob(parseReference(`${registry.host}/team/app:1`), blobOf(each), readerOf(each)),
+      ),
+    );
+    clearInterval(watching);
+    expect(most).toBe(8 * 1024 * 1024);
+    for (const each of bytes) expect(registry.content.blob("team/app", blobOf(each).digest)?.equals(each)).toBe(true);
   });
 
   test("R9: a blob stored under another digest is a protocol error", async () => {
