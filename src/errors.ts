@@ -101,6 +101,8 @@ export interface ErrorDetails {
   REGISTRY_UNAUTHORIZED: { readonly method: string; readonly url: string; readonly status: number };
   REGISTRY_NOT_FOUND: { readonly reference: string };
   REGISTRY_INSECURE: { readonly host: string };
+  /** A configuration file forbids what the reference names. */
+  REGISTRY_BLOCKED: { readonly reference: string; readonly prefix: string; readonly file: string };
   REGISTRY_PROTOCOL: { readonly method: string; readonly url: string };
   REGISTRY_CREDENTIALS: { readonly host: string; readonly helper?: string };
 

@@ -20,6 +20,7 @@ import { RegistryAccess } from "./pipeline/registry-access.js";
 import { RemoteSources } from "./pipeline/remote-sources.js";
 import { Secrets } from "./pipeline/secrets.js";
 import type { TargetInput } from "./plan/open-target.js";
+import type { RegistryEnvironment } from "./registry/environment.js";
 import { locate, type SourceText } from "./util/source-text.js";
 import { VERSION } from "./version.js";
 
@@ -53,7 +54,7 @@ export async function openSurroundings(options: BuildOptions): Promise<Surroundi
   const registries = new RegistryAccess({
     mirrors: options.registryMirrors ?? [],
     insecure: options.insecureRegistries ?? [],
-    dockerConfigFile: join(resolve(cwd, options.dockerConfigDir ?? defaultDockerConfig()), "config.json"),
+    environment: registryEnvironment(options, cwd),
     userAgent: `ocibuild/${VERSION}`,
   });
   const nowMs = (): number => Date.now() - startedMs;
@@ -134,6 +135,13 @@ function defaultRoot(): string {
   return join(process.env["XDG_DATA_HOME"] || join(homedir(), ".local", "share"), "ocibuild");
 }
 
-function defaultDockerConfig(): string {
-  return process.env["DOCKER_CONFIG"] || join(homedir(), ".docker");
+/** What of the surroundings registries are reached with. */
+function registryEnvironment({ dockerConfigDir }: BuildOptions, cwd: string): RegistryEnvironment {
+  const uid = process.getuid?.();
+  return {
+    env: process.env,
+    homeDir: homedir(),
+    ...(uid === undefined ? {} : { uid }),
+    ...(dockerConfigDir === undefined ? {} : { dockerConfigDir: resolve(cwd, dockerConfigDir) }),
+  };
 }

@@ -3,15 +3,19 @@
  * followed here, with headers made anew for each hop.
  */
 import type { LookupFunction } from "node:net";
-import { Agent, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import { isOcibuildError, OcibuildError } from "../errors.js";
 import { redactUrl } from "./address.js";
+import { type Clock, systemClock } from "./clock.js";
+import { Dispatchers, type HostTls } from "./dispatchers.js";
 import { resolveLocation } from "./location.js";
 import type { HttpRequest, HttpResponse, Method } from "./messages.js";
 import { leadsToPrivate, NameLookup, PRIVATE_HINT } from "./name-lookup.js";
 import { networkFailure } from "./network-failure.js";
+import { atPace, DEFAULT_PACE, type SlowestPace, uploadStalled, watched } from "./pace.js";
 import { isPrivateAddress } from "./private-address.js";
 import { protocolFailure } from "./protocol-failure.js";
+import type { ProxyChoice } from "./proxy.js";
 
 export interface Timeouts {
   readonly connectMs: number;
@@ -37,6 +41,17 @@ export interface TransportOptions {
   readonly connectionsPerOrigin: number;
   /** `host[:port]` whose certificates are not checked; all others are, on every hop. */
   readonly insecureHosts: ReadonlySet<string>;
+  /**
+   * What TLS with `host[:port]` needs beyond the usual. `namedBy` is the host of the server that led there, if another
+   * one did. Gives the same object for equal answers.
+   */
+  readonly tls?: (host: string, namedBy: string | undefined) => Promise<HostTls | undefined>;
+  /** Which requests go through a proxy; none unless given. */
+  readonly proxy?: ProxyChoice;
+  /** What is given up as too slow. */
+  readonly pace?: SlowestPace;
+  /** Measures the pace. */
+  readonly clock?: Clock;
   /** Replaces the system's name lookup. */
   readonly lookup?: LookupFunction;
   /** Replaces the judgement which addresses are private. */
@@ -53,37 +68,31 @@ export interface Transport {
 }
 
 const DEFAULT_MAX_REDIRECTS = 5;
+const UNVERIFIED: HostTls = { verify: false };
 /** A discarded body is read up to here to keep the connection, else the connection is closed. */
 const MAX_DISCARD_BYTES = 64 * 1024;
 
 export function createTransport(options: TransportOptions): Transport {
-  const { timeouts, maxRedirects = DEFAULT_MAX_REDIRECTS } = options;
-  const agents = new Map<string, Agent>();
+  const { timeouts, maxRedirects = DEFAULT_MAX_REDIRECTS, pace = DEFAULT_PACE, clock = systemClock } = options;
   const names = new NameLookup(options.lookup, options.isPrivateAddress ?? isPrivateAddress);
+  const dispatchers = new Dispatchers({
+    connections: options.connectionsPerOrigin,
+    connectMs: timeouts.connectMs,
+    bodyIdleMs: timeouts.bodyIdleMs,
+    names,
+  });
 
-  /** Proxies and certificates per host will be decided here. */
-  function dispatcherFor(url: URL, publicOnly: boolean): Dispatcher {
-    const verifyTls = !options.insecureHosts.has(url.host);
-    const key = `${verifyTls} ${publicOnly}`;
-    let agent = agents.get(key);
-    if (agent === undefined) {
-      agent = new Agent({
-        connections: options.connectionsPerOrigin,
-        bodyTimeout: timeouts.bodyIdleMs,
-        connect: {
-          timeout: timeouts.connectMs,
-          rejectUnauthorized: verifyTls,
-          lookup: publicOnly ? names.publicOnly : names.any,
-        },
-      });
-      agents.set(key, agent);
-    }
-    return agent;
+  async function tlsFor(url: URL, namedBy: URL): Promise<HostTls | undefined> {
+    if (url.protocol !== "https:") return undefined;
+    if (options.insecureHosts.has(url.host)) return UNVERIFIED;
+    return options.tls?.(url.host, namedBy.host === url.host ? undefined : namedBy.host);
   }
 
   async function exchange(request: HttpRequest, url: URL, { atHome, publicOnly }: Hop): Promise<HttpResponse> {
-    const { method, body, signal } = request;
+    const { method, body, signal, home, namedBy = home } = request;
     const authorization = atHome ? request.authorization : undefined;
+    const tls = await tlsFor(url, namedBy);
+    const proxy = options.proxy?.(url);
     signal?.throwIfAborted();
     const headers: Record<string, string> = {
       "user-agent": options.userAgent,
@@ -92,21 +101,29 @@ export function createTransport(options: TransportOptions): Transport {
       ...(authorization === undefined ? {} : { authorization }),
       ...(body === undefined ? {} : { "content-length": String(body.size) }),
     };
+    const stall = new AbortController();
+    const fail = (error: unknown): unknown => {
+      if (isOcibuildError(error)) return error;
+      return networkFailure(method, url, stall.signal.aborted ? stall.signal.reason : error, proxy?.url);
+    };
+    const content = body && watched(body.open(), timeouts.bodyIdleMs, () => stall.abort(uploadStalled()));
+    const ends = [...(signal === undefined ? [] : [signal]), ...(content === undefined ? [] : [stall.signal])];
     try {
-      const reply = await dispatcherFor(url, publicOnly).request({
+      const reply = await dispatchers.for({ url, publicOnly, tls, proxy }).request({
         origin: url.origin,
         path: url.pathname + url.search,
         method,
         headers,
         // undici's types do not name async iterables, which it takes.
-        body: (body?.open() ?? null) as Buffer | null,
+        body: (content ?? null) as Buffer | null,
         headersTimeout: method === "PUT" || method === "PATCH" ? timeouts.uploadReplyMs : timeouts.headersMs,
-        signal: signal ?? null,
+        bodyTimeout: timeouts.bodyIdleMs,
+        signal: ends.length === 0 ? null : ends.length === 1 ? ends[0]! : AbortSignal.any(ends),
       });
-      return wrap(method, url, atHome, reply, signal);
+      return wrap(method, url, atHome, reply, signal, fail, (bytes) => atPace(bytes, pace, clock));
     } catch (error) {
       signal?.throwIfAborted();
-      throw isOcibuildError(error) ? error : networkFailure(method, url, error);
+      throw fail(error);
     }
   }
 
@@ -135,10 +152,7 @@ export function createTransport(options: TransportOptions): Transport {
         url = next;
       }
     },
-    async close() {
-      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
-      agents.clear();
-    },
+    close: () => dispatchers.close(),
   };
 }
 
@@ -161,6 +175,8 @@ function wrap(
   atHome: boolean,
   reply: Dispatcher.ResponseData,
   signal: AbortSignal | undefined,
+  fail: (error: unknown) => unknown,
+  paced: (body: AsyncIterable<Buffer>) => AsyncIterable<Buffer>,
 ): HttpResponse {
   const headers = (name: string): readonly string[] => {
     const value = reply.headers[name];
@@ -168,10 +184,10 @@ function wrap(
   };
   async function* body(): AsyncGenerator<Buffer> {
     try {
-      for await (const chunk of reply.body) yield chunk as Buffer;
+      yield* paced(reply.body as AsyncIterable<Buffer>);
     } catch (error) {
       signal?.throwIfAborted();
-      throw isOcibuildError(error) ? error : networkFailure(method, url, error);
+      throw fail(error);
     }
   }
   return {

@@ -1,16 +1,17 @@
 /** The registry client of one build, made when a registry is first needed: its HTTP library takes a while to load. */
 import type { RegistryClient } from "../registry/client.js";
+import type { RegistryEnvironment } from "../registry/environment.js";
 import { type RegistryHosts, registryHosts } from "../registry/hosts.js";
 
 export interface RegistryAccessOptions {
   readonly mirrors: readonly string[];
   readonly insecure: readonly string[];
-  /** Docker's `config.json`. */
-  readonly dockerConfigFile: string;
+  readonly environment: RegistryEnvironment;
   readonly userAgent: string;
 }
 
 export class RegistryAccess implements AsyncDisposable {
+  /** As the options say; what files say the client learns when it is made. */
   readonly hosts: RegistryHosts;
   readonly #options: RegistryAccessOptions;
   #client: Promise<RegistryClient> | undefined;
@@ -21,22 +22,16 @@ export class RegistryAccess implements AsyncDisposable {
     this.#options = options;
   }
 
+  /** @throws OPTIONS_INVALID for files about registries that cannot be used */
   readonly client = (): Promise<RegistryClient> => {
     this.#client ??= this.#create();
     return this.#client;
   };
 
   async #create(): Promise<RegistryClient> {
-    const { dockerConfigFile, userAgent } = this.#options;
-    const [{ createRegistryClient }, { dockerCredentials }] = await Promise.all([
-      import("../registry/client.js"),
-      import("../registry/docker-config.js"),
-    ]);
-    return createRegistryClient({
-      hosts: this.hosts,
-      credentials: dockerCredentials({ configFile: dockerConfigFile }),
-      userAgent,
-    });
+    const { environment, ...options } = this.#options;
+    const { openRegistryClient } = await import("../registry/settings.js");
+    return openRegistryClient(environment, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

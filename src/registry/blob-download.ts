@@ -8,12 +8,9 @@ import { protocolFailure } from "../http/protocol-failure.js";
 import { isRetryable, retryDelayMs } from "../http/retry.js";
 import type { Descriptor } from "../oci/types.js";
 import type { ApiRequest, RegistryClient } from "./client.js";
-import type { Endpoint } from "./hosts.js";
+import type { RepositoryLocation } from "./hosts.js";
 
-export interface BlobLocation {
-  readonly endpoint: Endpoint;
-  readonly repository: string;
-}
+export type BlobLocation = RepositoryLocation;
 
 export interface DownloadOptions {
   /** Told when a location failed for good and the next one takes over. */

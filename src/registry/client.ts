@@ -8,13 +8,16 @@ import type { LookupFunction } from "node:net";
 import { type Clock, systemClock } from "../http/clock.js";
 import type { HttpRequest, HttpResponse, Method, RequestBody } from "../http/messages.js";
 import { codeOf, isClosedBeforeTls, isTlsMismatch } from "../http/network-failure.js";
+import type { SlowestPace } from "../http/pace.js";
 import { protocolFailure } from "../http/protocol-failure.js";
+import type { ProxyChoice } from "../http/proxy.js";
 import { DEFAULT_RETRY, type RetryPolicy, withRetry } from "../http/retry.js";
 import { createTransport, DEFAULT_TIMEOUTS, type Timeouts } from "../http/transport.js";
 import { SharedWork } from "../util/shared-work.js";
 import { createAuthorizer } from "./auth.js";
 import { authenticate, PING } from "./authenticate.js";
 import { ByteBudget } from "./byte-budget.js";
+import { type HostCertificates, tlsOf } from "./certificates.js";
 import { parseChallenges } from "./challenge.js";
 import { ANONYMOUS, type CredentialStore, type Credentials } from "./credentials.js";
 import { statusFailure } from "./failure.js";
@@ -24,9 +27,15 @@ import type { Scope } from "./scope.js";
 export interface RegistryClientOptions {
   readonly hosts?: RegistryHosts;
   readonly credentials?: CredentialStore;
+  /** Certificates of hosts beyond the usual. */
+  readonly certificates?: HostCertificates;
+  /** Which requests go through a proxy; none unless given. */
+  readonly proxy?: ProxyChoice;
   readonly userAgent?: string;
   readonly retry?: RetryPolicy;
   readonly timeouts?: Timeouts;
+  /** What is given up as too slow: less than so many bytes in so much time of waiting. */
+  readonly pace?: SlowestPace;
   /** Requests to one server at a time; 6 unless given. More wait. */
   readonly connectionsPerOrigin?: number;
   /** Bytes of blobs that are held in memory at a time, for uploads in pieces; 64 MiB unless given. More wait. */
@@ -95,7 +104,11 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     userAgent: options.userAgent ?? "ocibuild",
     timeouts: options.timeouts ?? DEFAULT_TIMEOUTS,
     connectionsPerOrigin: options.connectionsPerOrigin ?? DEFAULT_CONNECTIONS,
-    insecureHosts: hosts.insecure,
+    insecureHosts: new Set(),
+    tls: tlsOf(hosts, options.certificates),
+    clock,
+    ...(options.proxy === undefined ? {} : { proxy: options.proxy }),
+    ...(options.pace === undefined ? {} : { pace: options.pace }),
     ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
   });
   const closing = new AbortController();

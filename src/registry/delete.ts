@@ -6,7 +6,7 @@ import { type Digest, parseDigest } from "../oci/digest.js";
 import { isTag, nameOf, type Reference } from "../oci/reference.js";
 import { blobPath } from "./blob-download.js";
 import type { RegistryClient } from "./client.js";
-import { homeEndpoint } from "./hosts.js";
+import { homeLocation } from "./hosts.js";
 import { deleteScopes } from "./scope.js";
 import { assertTagOrDigest, manifestPath } from "./served-manifest.js";
 
@@ -22,8 +22,8 @@ export async function deleteManifest(
   digest: Digest,
   options: Abortable = {},
 ): Promise<void> {
-  const path = manifestPath(name.repository, parseDigest(digest));
-  await remove(client, name, path, `${nameOf(name)}@${digest}`, options);
+  const wanted = parseDigest(digest);
+  await remove(client, name, (repository) => manifestPath(repository, wanted), `${nameOf(name)}@${digest}`, options);
 }
 
 /**
@@ -37,7 +37,7 @@ export async function deleteTag(
   options: Abortable = {},
 ): Promise<void> {
   assertTagOrDigest(isTag(tag) ? tag : "");
-  await remove(client, name, manifestPath(name.repository, tag), `${nameOf(name)}:${tag}`, options);
+  await remove(client, name, (repository) => manifestPath(repository, tag), `${nameOf(name)}:${tag}`, options);
 }
 
 /**
@@ -50,22 +50,23 @@ export async function deleteBlob(
   digest: Digest,
   options: Abortable = {},
 ): Promise<void> {
-  await remove(client, name, blobPath(name.repository, parseDigest(digest)), `${nameOf(name)}@${digest}`, options);
+  const wanted = parseDigest(digest);
+  await remove(client, name, (repository) => blobPath(repository, wanted), `${nameOf(name)}@${digest}`, options);
 }
 
 async function remove(
   client: RegistryClient,
-  { registry, repository }: Repository,
-  target: string,
+  name: Repository,
+  pathIn: (repository: string) => string,
   reference: string,
   { signal }: Abortable,
 ): Promise<void> {
-  const endpoint = homeEndpoint(client.hosts, registry);
+  const { endpoint, repository } = homeLocation(client.hosts, name);
   try {
     await withRetry(client.retry, client.clock, signal, async (attempt) => {
       const response = await client.send(endpoint, {
         method: "DELETE",
-        target,
+        target: pathIn(repository),
         scopes: deleteScopes(repository),
         expect: [200, 202, 204, 404],
         ...(signal === undefined ? {} : { signal }),

@@ -20,6 +20,8 @@ export interface RegistryEnvironment {
   readonly uid?: number;
   /** Docker's folder, instead of `$DOCKER_CONFIG` and `~/.docker`. */
   readonly dockerConfigDir?: string;
+  /** Where `/etc` is looked for; `/` unless given. */
+  readonly systemDir?: string;
 }
 
 /**

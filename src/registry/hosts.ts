@@ -8,24 +8,9 @@ import { OcibuildError } from "../errors.js";
 import { isLoopback } from "../http/address.js";
 import type { Reference } from "../oci/reference.js";
 import { DOCKER_API_HOST, DOCKER_REGISTRY, isDockerHub } from "./docker-hub.js";
+import { isInsecure, type Mirror, type RegistryHosts, type RegistryRule, restBelow, ruleFor } from "./host-rules.js";
 
-/** A server that holds copies of another registry's content. */
-export interface Mirror {
-  /** `host[:port]` in lower case. */
-  readonly host: string;
-  /** Absent when not said: then as for a registry of that name. */
-  readonly scheme?: "http:" | "https:";
-  /** Put before repository names, without slashes around; empty for most. */
-  readonly path: string;
-}
-
-/** How registries are reached; `registryHosts` makes one from command-line texts. */
-export interface RegistryHosts {
-  /** Registry (`docker.io`) → mirrors in the order in which they are tried. */
-  readonly mirrors: ReadonlyMap<string, readonly Mirror[]>;
-  /** `host[:port]` in lower case: plain HTTP allowed, certificates not checked. */
-  readonly insecure: ReadonlySet<string>;
-}
+export type { Mirror, RegistryHosts, RegistryRule } from "./host-rules.js";
 
 /** One server that can answer for a registry. */
 export interface Endpoint {
@@ -33,10 +18,17 @@ export interface Endpoint {
   readonly credentialHost: string;
   /** Origins to try in order; the first that speaks its scheme is used from then on. */
   readonly origins: readonly [URL, ...URL[]];
-  /** Put before repository names, for example `proxy/`; empty for most. */
-  readonly repositoryPrefix: string;
   readonly mirror: boolean;
 }
+
+/** A repository on a server. */
+export interface RepositoryLocation {
+  readonly endpoint: Endpoint;
+  /** As that server calls it. */
+  readonly repository: string;
+}
+
+type Repository = Pick<Reference, "registry" | "repository">;
 
 /**
  * Reads `--registry-mirror HOST=URL` and `--insecure-registry HOST` texts. A URL may leave its scheme out, and its path
@@ -70,43 +62,80 @@ export function registryHosts(
 }
 
 /**
- * The servers to ask for content of `registry`, in order: its mirrors, then itself.
- * @throws REGISTRY_INSECURE for a mirror with plain HTTP that is neither on this machine nor named as insecure
+ * Where to look for what `reference` names, in order: the mirrors of its registry, then the registry itself.
+ * @throws REGISTRY_INSECURE for a mirror with plain HTTP that is neither on this machine nor named as insecure,
+ * REGISTRY_BLOCKED when configuration forbids the registry
  */
-export function pullEndpoints(hosts: RegistryHosts, registry: string): [Endpoint, ...Endpoint[]] {
-  const mirrors = (hosts.mirrors.get(registry.toLowerCase()) ?? []).map((mirror) => mirrorEndpoint(hosts, mirror));
-  const home = homeEndpoint(hosts, registry);
-  const [first, ...others] = mirrors;
-  return first === undefined ? [home] : [first, ...others, home];
+export function pullLocations(
+  hosts: RegistryHosts,
+  reference: Reference,
+): [RepositoryLocation, ...RepositoryLocation[]] {
+  const home = homeLocation(hosts, reference);
+  const rule = ruleFor(hosts, reference);
+  const kind = reference.digest === undefined ? "tags" : "digests";
+  const locations = [
+    ...(hosts.mirrors.get(reference.registry.toLowerCase()) ?? []).map((mirror) => ({
+      endpoint: mirrorEndpoint(hosts, mirror),
+      repository: joined(mirror.path, reference.repository),
+    })),
+    ...(rule?.mirrors ?? [])
+      .filter(({ only }) => only === undefined || only === kind)
+      .map((mirror) => ({
+        endpoint: mirrorEndpoint(hosts, mirror),
+        repository: joined(mirror.path, restBelow(rule!, reference)),
+      })),
+    home,
+  ];
+  return [locations[0]!, ...locations.slice(1)];
 }
 
 /** `reference`, and under which names the mirrors of its registry have the same image: mirrors first. */
 export function mirroredNames(hosts: RegistryHosts, reference: Reference): readonly Reference[] {
   const mirrors = hosts.mirrors.get(reference.registry.toLowerCase()) ?? [];
   const names = mirrors.map(({ host, path }) => {
-    const repository = path === "" ? reference.repository : `${path}/${reference.repository}`;
-    return { ...reference, registry: host, repository };
+    return { ...reference, registry: host, repository: joined(path, reference.repository) };
   });
   return [...names, reference];
 }
 
 /**
  * The registry itself: what is pushed goes nowhere else.
- * @throws REFERENCE_INVALID when `registry` cannot be a host
+ * @throws REFERENCE_INVALID when its registry cannot be a host, REGISTRY_BLOCKED
+ */
+export function homeLocation(hosts: RegistryHosts, name: Repository): RepositoryLocation {
+  const rule = ruleFor(hosts, name);
+  refuseBlocked(rule, `${name.registry}/${name.repository}`);
+  if (rule?.location === undefined) {
+    return { endpoint: endpointOf(hosts, name.registry, false), repository: name.repository };
+  }
+  const { host, path } = rule.location;
+  return { endpoint: endpointOf(hosts, host, false), repository: joined(path, restBelow(rule, name)) };
+}
+
+/**
+ * The registry as a whole: logins and its catalogue.
+ * @throws REFERENCE_INVALID when `registry` cannot be a host, REGISTRY_BLOCKED
  */
 export function homeEndpoint(hosts: RegistryHosts, registry: string): Endpoint {
-  const host = registry.toLowerCase() === DOCKER_REGISTRY ? DOCKER_API_HOST : registry;
+  const rule = ruleFor(hosts, { registry, repository: "" });
+  refuseBlocked(rule, registry);
+  const whole = rule?.location?.path === "" ? rule.location.host : registry;
+  return endpointOf(hosts, whole, false);
+}
+
+function endpointOf(hosts: RegistryHosts, registry: string, mirror: boolean): Endpoint {
+  const host = isDockerHub(registry) ? DOCKER_API_HOST : registry;
   if (originOf("https:", host) === undefined) {
     throw new OcibuildError("REFERENCE_INVALID", `"${registry}" is not the host of a registry`, {
       details: { reference: registry, reason: "no host" },
       hint: 'Expected "host[:port]" before the first slash of the image name.',
     });
   }
-  return { credentialHost: registry, origins: originsOf(hosts, host), repositoryPrefix: "", mirror: false };
+  return { credentialHost: registry, origins: originsOf(hosts, host), mirror };
 }
 
-function mirrorEndpoint(hosts: RegistryHosts, { host, scheme, path }: Mirror): Endpoint {
-  const origins = originsOf(hosts, host);
+function mirrorEndpoint(hosts: RegistryHosts, { host, scheme }: Mirror): Endpoint {
+  const { origins } = endpointOf(hosts, host, true);
   const origin = scheme === undefined ? undefined : origins.find((url) => url.protocol === scheme);
   if (scheme !== undefined && origin === undefined) {
     throw new OcibuildError("REGISTRY_INSECURE", `mirror "${host}" would be asked over plain HTTP`, {
@@ -114,22 +143,24 @@ function mirrorEndpoint(hosts: RegistryHosts, { host, scheme, path }: Mirror): E
       hint: `Use https, or allow it with --insecure-registry ${host}.`,
     });
   }
-  return {
-    credentialHost: host,
-    origins: origin === undefined ? origins : [origin],
-    repositoryPrefix: path === "" ? "" : `${path}/`,
-    mirror: true,
-  };
+  return { credentialHost: host, origins: origin === undefined ? origins : [origin], mirror: true };
 }
 
 /** The origins that may be tried for `host`, a valid one. */
 function originsOf(hosts: RegistryHosts, host: string): Endpoint["origins"] {
   const https = new URL(`https://${host}`);
-  const plainAllowed = isLoopback(https) || hosts.insecure.has(https.host);
+  const plainAllowed = isLoopback(https) || isInsecure(hosts, https.host);
   return plainAllowed ? [https, new URL(`http://${host}`)] : [https];
 }
 
-function parseMirror(text: string): Mirror | undefined {
+function joined(path: string, repository: string): string {
+  return [path, repository].filter((part) => part !== "").join("/");
+}
+
+/**
+ * Reads `[http[s]://]host[:port][/path]`; `undefined` when it is something else, or has credentials.
+ */
+export function parseMirror(text: string): Mirror | undefined {
   const written = /^(https?:)\/\//i.exec(text);
   const scheme = written?.[1]?.toLowerCase() as Mirror["scheme"];
   const [host = "", ...path] = text.slice(written?.[0].length ?? 0).split("/");
@@ -144,6 +175,14 @@ export function originOf(scheme: "http:" | "https:", host: string): URL | undefi
   if (host === "" || /[/?#@\\\s]|:$/.test(host)) return undefined;
   const text = `${scheme}//${host}`;
   return URL.canParse(text) ? new URL(text) : undefined;
+}
+
+function refuseBlocked(rule: RegistryRule | undefined, name: string): void {
+  if (rule?.blocked !== true) return;
+  throw new OcibuildError("REGISTRY_BLOCKED", `"${name}" may not be used: "${rule.prefix}" is blocked`, {
+    details: { reference: name, prefix: rule.prefix, file: rule.file },
+    hint: `Change the entry in "${rule.file}".`,
+  });
 }
 
 function invalidMirror(text: string): OcibuildError {

@@ -4,7 +4,7 @@ import { protocolFailure } from "../http/protocol-failure.js";
 import type { Abortable } from "../oci/blobs.js";
 import { isRepository, isTag, nameOf, type Reference } from "../oci/reference.js";
 import type { ApiDocument, RegistryClient } from "./client.js";
-import { homeEndpoint } from "./hosts.js";
+import { homeEndpoint, homeLocation } from "./hosts.js";
 import { fetchPages } from "./pages.js";
 import type { Catalog, TagList } from "./schemas.js";
 
@@ -24,11 +24,12 @@ export async function* listTags(
   name: Repository,
   { pageSize, signal }: ListOptions = {},
 ): AsyncGenerator<string> {
-  const pages = fetchPages(client, homeEndpoint(client.hosts, name.registry), {
+  const { endpoint, repository } = homeLocation(client.hosts, name);
+  const pages = fetchPages(client, endpoint, {
     method: "GET",
-    target: `/v2/${name.repository}/tags/list${pageSize === undefined ? "" : `?n=${pageSize}`}`,
+    target: `/v2/${repository}/tags/list${pageSize === undefined ? "" : `?n=${pageSize}`}`,
     headers: { accept: "application/json" },
-    scopes: [{ repository: name.repository, actions: ["pull"] }],
+    scopes: [{ repository, actions: ["pull"] }],
     expect: [200, 404],
     ...(signal === undefined ? {} : { signal }),
   });

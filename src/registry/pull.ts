@@ -9,7 +9,7 @@ import { verifiedBlob } from "../oci/verified-blob.js";
 import { MAX_DOCUMENT_BYTES } from "../util/strict-json.js";
 import { type BlobLocation, blobPath, downloadBlob } from "./blob-download.js";
 import type { ApiRequest, RegistryClient } from "./client.js";
-import { pullEndpoints } from "./hosts.js";
+import { pullLocations } from "./hosts.js";
 import {
   ACCEPTED_MANIFESTS,
   assertTagOrDigest,
@@ -42,12 +42,7 @@ export interface RegistrySource extends BlobReader {
  */
 export function registrySource(client: RegistryClient, reference: Reference): RegistrySource {
   const name = nameOf(reference);
-  const endpoints = pullEndpoints(client.hosts, reference.registry);
-  const [first, ...others] = endpoints.map((endpoint) => ({
-    endpoint,
-    repository: endpoint.repositoryPrefix + reference.repository,
-  }));
-  let locations: readonly [BlobLocation, ...BlobLocation[]] = [first!, ...others];
+  let locations: readonly [BlobLocation, ...BlobLocation[]] = pullLocations(client.hosts, reference);
 
   /** A mirror that is out of order is not asked again: each time would cost a deadline. */
   function giveUp(location: BlobLocation, error: unknown): void {

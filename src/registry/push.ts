@@ -4,11 +4,12 @@ import { resolveLocation } from "../http/location.js";
 import { protocolFailure } from "../http/protocol-failure.js";
 import { digestOf } from "../oci/digest.js";
 import type { ImagePusher } from "../oci/pusher.js";
+import type { Reference } from "../oci/reference.js";
 import type { Descriptor } from "../oci/types.js";
 import { blobPath } from "./blob-download.js";
 import { uploadBlob } from "./blob-upload.js";
 import type { RegistryClient } from "./client.js";
-import { type Endpoint, homeEndpoint } from "./hosts.js";
+import { type Endpoint, homeLocation } from "./hosts.js";
 import { noteReferrer } from "./referrers.js";
 import { pushScopes } from "./scope.js";
 import { manifestPath } from "./served-manifest.js";
@@ -19,12 +20,12 @@ const MAX_REPLY_BYTES = 64 * 1024;
 export function registryPusher(client: RegistryClient): ImagePusher {
   return {
     async pushBlob(target, blob, source, { mountFrom, signal } = {}) {
-      const endpoint = homeEndpoint(client.hosts, target.registry);
-      const { repository } = target;
+      const { endpoint, repository } = homeLocation(client.hosts, target);
       if (await hasBlob(client, endpoint, repository, blob, signal)) return "exists";
       let session: URL | undefined;
-      if (mountFrom !== undefined && mountFrom !== repository) {
-        const answer = await mountBlob(client, endpoint, repository, blob, mountFrom, signal);
+      const from = mountFrom === undefined ? undefined : otherRepository(client, target, mountFrom, endpoint);
+      if (from !== undefined && from !== repository) {
+        const answer = await mountBlob(client, endpoint, repository, blob, from, signal);
         if (answer === "mounted") return answer;
         session = answer;
       }
@@ -39,15 +40,15 @@ export function registryPusher(client: RegistryClient): ImagePusher {
       });
     },
     async pushManifest(target, manifest, bytes, { signal } = {}) {
-      const endpoint = homeEndpoint(client.hosts, target.registry);
+      const { endpoint, repository } = homeLocation(client.hosts, target);
       const reply = await client.fetch(
         endpoint,
         {
           method: "PUT",
-          target: manifestPath(target.repository, target.tag ?? manifest.digest),
+          target: manifestPath(repository, target.tag ?? manifest.digest),
           headers: { "content-type": manifest.mediaType },
           body: { size: bytes.length, open: () => bytes },
-          scopes: pushScopes(target.repository),
+          scopes: pushScopes(repository),
           expect: [200, 201, 202, 204],
           ...(signal === undefined ? {} : { signal }),
         },
@@ -63,6 +64,17 @@ export function registryPusher(client: RegistryClient): ImagePusher {
       }
     },
   };
+}
+
+/** What the server calls another repository of the registry, where that is on the same server. */
+function otherRepository(
+  client: RegistryClient,
+  { registry }: Reference,
+  repository: string,
+  { origins }: Endpoint,
+): string | undefined {
+  const other = homeLocation(client.hosts, { registry, repository });
+  return other.endpoint.origins[0].origin === origins[0].origin ? other.repository : undefined;
 }
 
 async function hasBlob(

@@ -10,7 +10,7 @@ import { nameOf, type Reference } from "../oci/reference.js";
 import type { Descriptor, ImageIndex } from "../oci/types.js";
 import { MAX_DOCUMENT_BYTES } from "../util/strict-json.js";
 import type { ApiDocument, RegistryClient } from "./client.js";
-import { homeEndpoint } from "./hosts.js";
+import { homeLocation } from "./hosts.js";
 import { fetchPages } from "./pages.js";
 import { pushScopes } from "./scope.js";
 import { ACCEPTED_MANIFESTS, checkManifest, manifestPath } from "./served-manifest.js";
@@ -36,11 +36,12 @@ export async function listReferrers(
   { artifactType, signal }: ReferrersOptions = {},
 ): Promise<readonly Descriptor[]> {
   const query = artifactType === undefined ? "" : `?artifactType=${encodeURIComponent(artifactType)}`;
-  const pages = fetchPages(client, homeEndpoint(client.hosts, name.registry), {
+  const { endpoint, repository } = homeLocation(client.hosts, name);
+  const pages = fetchPages(client, endpoint, {
     method: "GET",
-    target: `/v2/${name.repository}/referrers/${parseDigest(digest)}${query}`,
+    target: `/v2/${repository}/referrers/${parseDigest(digest)}${query}`,
     headers: { accept: OCI_INDEX },
-    scopes: [{ repository: name.repository, actions: ["pull"] }],
+    scopes: [{ repository, actions: ["pull"] }],
     // Registries that do not know the path say so in several ways.
     expect: [200, 400, 404, 405, 501],
     ...(signal === undefined ? {} : { signal }),
@@ -105,14 +106,15 @@ async function changeReferrers(
   if (manifests === undefined) return;
   const index: ImageIndex = { ...before, schemaVersion: 2, mediaType: OCI_INDEX, manifests };
   const bytes = Buffer.from(JSON.stringify(index));
+  const { endpoint, repository } = homeLocation(client.hosts, name);
   await client.fetch(
-    homeEndpoint(client.hosts, name.registry),
+    endpoint,
     {
       method: "PUT",
-      target: manifestPath(name.repository, referrersTag(digest)),
+      target: manifestPath(repository, referrersTag(digest)),
       headers: { "content-type": OCI_INDEX },
       body: { size: bytes.length, open: () => bytes },
-      scopes: pushScopes(name.repository),
+      scopes: pushScopes(repository),
       expect: [200, 201, 202, 204],
       ...options,
     },
@@ -127,13 +129,14 @@ async function taggedReferrers(
   options: Abortable,
 ): Promise<ImageIndex | undefined> {
   const tag = referrersTag(digest);
+  const { endpoint, repository } = homeLocation(client.hosts, name);
   const reply = await client.fetch(
-    homeEndpoint(client.hosts, name.registry),
+    endpoint,
     {
       method: "GET",
-      target: manifestPath(name.repository, tag),
+      target: manifestPath(repository, tag),
       headers: { accept: ACCEPTED_MANIFESTS },
-      scopes: [{ repository: name.repository, actions: ["pull"] }],
+      scopes: [{ repository, actions: ["pull"] }],
       expect: [200, 404],
       ...options,
     },

@@ -70,3 +70,76 @@ export const CatalogSchema: z.ZodType<Catalog> = z.looseObject({ repositories: z
 export interface Catalog {
   readonly repositories?: readonly string[] | null | undefined;
 }
+
+const RegistriesConfMirrorSchema = z.looseObject({
+  location: z.string(),
+  insecure: z.boolean().optional(),
+  "pull-from-mirror": z.string().optional(),
+});
+export interface RegistriesConfMirror {
+  readonly location: string;
+  readonly insecure?: boolean | undefined;
+  readonly "pull-from-mirror"?: string | undefined;
+}
+
+const RegistriesConfEntrySchema = z.looseObject({
+  prefix: z.string().optional(),
+  location: z.string().optional(),
+  insecure: z.boolean().optional(),
+  blocked: z.boolean().optional(),
+  "mirror-by-digest-only": z.boolean().optional(),
+  mirror: z.array(RegistriesConfMirrorSchema).optional(),
+});
+export interface RegistriesConfEntry {
+  readonly prefix?: string | undefined;
+  readonly location?: string | undefined;
+  readonly insecure?: boolean | undefined;
+  readonly blocked?: boolean | undefined;
+  readonly "mirror-by-digest-only"?: boolean | undefined;
+  readonly mirror?: readonly RegistriesConfMirror[] | undefined;
+}
+
+const Version1Schema = z.looseObject({ registries: z.array(z.string()).optional() });
+
+/** The parts of `registries.conf` that concern registries, and what older files had in their place. */
+export const RegistriesConfSchema: z.ZodType<RegistriesConf> = z.looseObject({
+  registry: z.array(RegistriesConfEntrySchema).optional(),
+  registries: z.looseObject({ insecure: Version1Schema.optional(), block: Version1Schema.optional() }).optional(),
+});
+export interface RegistriesConf {
+  readonly registry?: readonly RegistriesConfEntry[] | undefined;
+  readonly registries?:
+    | {
+        readonly insecure?: { readonly registries?: readonly string[] | undefined } | undefined;
+        readonly block?: { readonly registries?: readonly string[] | undefined } | undefined;
+      }
+    | undefined;
+}
+
+/** Our own `registries.json`: strict, because an unknown word would do nothing. */
+export const RegistriesFileSchema: z.ZodType<RegistriesFileDocument> = z.record(
+  z.string(),
+  z.strictObject({
+    mirrors: z.array(z.string()).optional(),
+    location: z.string().optional(),
+    insecure: z.boolean().optional(),
+    blocked: z.boolean().optional(),
+    ca: z.string().optional(),
+    cert: z.string().optional(),
+    key: z.string().optional(),
+  }),
+);
+export type RegistriesFileDocument = Readonly<
+  Record<
+    string,
+    {
+      readonly mirrors?: readonly string[] | undefined;
+      readonly location?: string | undefined;
+      readonly insecure?: boolean | undefined;
+      readonly blocked?: boolean | undefined;
+      readonly ca?: string | undefined;
+      readonly cert?: string | undefined;
+      readonly key?: string | undefined;
+    }
+  >
+>;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { isLoopback, redactUrl } from "../../src/http/address.js";
 import { formatReference, parseReference } from "../../src/oci/reference.js";
-import { homeEndpoint, mirroredNames, pullEndpoints, registryHosts } from "../../src/registry/hosts.js";
+import { homeEndpoint, mirroredNames, pullLocations, registryHosts } from "../../src/registry/hosts.js";
 
 function origins(registry: string, options: Parameters<typeof registryHosts>[0] = {}): string[] {
   return homeEndpoint(registryHosts(options), registry).origins.map((url) => url.origin);
@@ -39,9 +39,10 @@ describe("homeEndpoint", () => {
 
 describe("mirrors", () => {
   function summary(registry: string, options: Parameters<typeof registryHosts>[0]): unknown[] {
-    return pullEndpoints(registryHosts(options), registry).map((endpoint) => [
+    const reference = parseReference(`${registry}/team/app`);
+    return pullLocations(registryHosts(options), reference).map(({ endpoint, repository }) => [
       endpoint.origins.map((url) => url.origin).join(" "),
-      endpoint.repositoryPrefix,
+      repository.replace("team/app", ""),
       endpoint.credentialHost,
       endpoint.mirror,
     ]);
@@ -80,7 +81,7 @@ describe("mirrors", () => {
 
   test("R3: over plain HTTP on another machine need a word", () => {
     const mirrors = ["docker.io=http://10.0.0.1:5000"];
-    expect(() => pullEndpoints(registryHosts({ mirrors }), "docker.io")).toThrow(
+    expect(() => pullLocations(registryHosts({ mirrors }), parseReference("busybox"))).toThrow(
       expect.objectContaining({ code: "REGISTRY_INSECURE" }),
     );
     expect(summary("docker.io", { mirrors, insecure: ["10.0.0.1:5000"] })[0]).toEqual([

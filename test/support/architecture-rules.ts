@@ -59,6 +59,10 @@ const PACKAGES: ReadonlyMap<string, PackageRule> = new Map([
   ["minimatch", { allowed: inUnit("src/context/"), where: "src/context/" }],
   ["ignore", { allowed: inUnit("src/context/"), where: "src/context/" }],
   ["undici", { allowed: inUnit("src/http/"), where: "src/http/" }],
+  [
+    "smol-toml",
+    { allowed: (path) => path === "src/registry/registries-conf.ts", where: "src/registry/registries-conf.ts" },
+  ],
   ["commander", { allowed: inUnit("src/cli/"), where: "src/cli/" }],
   [
     "zod",

@@ -1,39 +1,10 @@
 /** The distribution API over a `RegistryContent`: request in, reply out. @spec distribution-spec#endpoints */
 import type { NeededScopes } from "./access.js";
+import type { ApiCall, ApiSettings, Route } from "./api-call.js";
 import type { RegistryContent } from "./content.js";
 import { manifests, referrers } from "./manifests-api.js";
 import { errorReply, json, type Reply, unknown, unsupported } from "./reply.js";
 import { startUpload, upload } from "./uploads-api.js";
-
-export interface ApiCall {
-  readonly method: string;
-  /** Decoded path, and its query. */
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly body: AsyncIterable<Buffer>;
-}
-
-export interface ApiSettings {
-  /** Makes the Location of an upload from its path with query. */
-  readonly uploadLocation: (path: string) => string;
-  /** Whether mounts are done; else the registry opens an upload instead. */
-  readonly mounts: boolean;
-  /** Whether there is a referrers API. */
-  readonly referrers: boolean;
-  /** Whether a tag can be deleted alone. */
-  readonly deletesTags: boolean;
-  /** Names on a page at most. */
-  readonly pageSize: number;
-}
-
-/** What the path names, and which rights a call on it needs. */
-export interface Route {
-  readonly kind: "root" | "catalog" | "tags" | "manifests" | "blobs" | "uploads" | "upload" | "referrers";
-  readonly repository: string;
-  /** Tag, digest or session. */
-  readonly name: string;
-}
 
 const ROUTES: readonly [RegExp, Route["kind"]][] = [
   [/^\/v2\/(.+)\/tags\/list$/, "tags"],

@@ -1,5 +1,5 @@
 /** Manifests, and which of them refer to another one. @spec distribution-spec#pulling-manifests, #listing-referrers */
-import type { ApiCall, ApiSettings, Route } from "./api.js";
+import type { ApiCall, ApiSettings, Route } from "./api-call.js";
 import { type RegistryContent, sha256 } from "./content.js";
 import { errorReply, json, type Reply, readBody, unknown, unsupported } from "./reply.js";
 

@@ -6,7 +6,8 @@ import { createServer as createHttpServer, type IncomingMessage, type Server, ty
 import { createServer as createHttpsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import { Access, type AccessMode } from "./access.js";
-import { type ApiCall, type ApiSettings, answer, routeOf, scopesFor } from "./api.js";
+import { answer, routeOf, scopesFor } from "./api.js";
+import type { ApiCall, ApiSettings } from "./api-call.js";
 import { RegistryContent } from "./content.js";
 import { type Fault, FaultPlan } from "./faults.js";
 import type { RecordedRequest } from "./recorded-request.js";

@@ -1,5 +1,5 @@
 /** Uploads of blobs: in one request, in one PUT, in pieces, by mounting. @spec distribution-spec#pushing-blobs */
-import type { ApiCall, ApiSettings, Route } from "./api.js";
+import type { ApiCall, ApiSettings, Route } from "./api-call.js";
 import type { RegistryContent } from "./content.js";
 import { errorReply, type Reply, unsupported } from "./reply.js";
 
