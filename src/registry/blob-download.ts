@@ -26,6 +26,8 @@ interface Part {
 
 /** Against a server that breaks off after every few bytes. */
 const MAX_RESUMES = 100;
+/** What a try must bring to count as progress. */
+const MIN_PROGRESS_BYTES = 16 * 1024;
 
 /**
  * Streams the blob from the first location that gives it; when one fails for good the next one goes on with the bytes
@@ -59,8 +61,8 @@ export async function* downloadBlob(
       if (received < blob.size) throw sizeMismatch(blob, received);
     } catch (error) {
       signal?.throwIfAborted();
-      // Progress earns new tries: only a server that gives nothing is given up.
-      failures = received > before ? 1 : failures + 1;
+      // Progress earns new tries: only a server that gives next to nothing is given up.
+      failures = received - before >= MIN_PROGRESS_BYTES ? 1 : failures + 1;
       const mayPass = isRetryable(error) || (isOcibuildError(error, "BLOB_SIZE_MISMATCH") && received > before);
       if (mayPass && failures < client.attemptsAt(location.endpoint) && ++resumes <= MAX_RESUMES) {
         await client.clock.sleep(retryDelayMs(client.retry, client.clock, failures + 1, error), signal);

@@ -33,6 +33,8 @@ const WANTS_CHUNKS: ReadonlySet<number> = new Set([400, 405, 411, 413, 501]);
 const SESSION_LOST: ReadonlySet<number> = new Set([404, 416]);
 /** How often an upload goes on before it is given up, however much progress it makes. */
 const MAX_RESUMES = 100;
+/** What a try must bring to count as progress. */
+const MIN_PROGRESS_BYTES = 16 * 1024;
 
 /**
  * Uploads the blob.
@@ -55,7 +57,7 @@ export async function uploadBlob(client: RegistryClient, upload: BlobUpload): Pr
       upload.signal?.throwIfAborted();
       const mayPass = run.mayPass(error);
       // Progress earns new tries.
-      failures = run.offset > before ? 1 : failures + 1;
+      failures = run.offset - before >= MIN_PROGRESS_BYTES ? 1 : failures + 1;
       if (!mayPass || failures >= client.retry.attempts || resumes >= MAX_RESUMES) throw error;
       await client.clock.sleep(retryDelayMs(client.retry, client.clock, failures + 1, error), upload.signal);
     }

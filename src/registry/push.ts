@@ -95,7 +95,11 @@ async function hasBlob(
     },
     MAX_REPLY_BYTES,
   );
-  return reply.status === 200;
+  if (reply.status !== 200) return false;
+  // A page that answers everything is not the blob.
+  const length = reply.header("content-length");
+  const digest = reply.header("docker-content-digest");
+  return (length === undefined || Number(length) === blob.size) && (digest === undefined || digest === blob.digest);
 }
 
 /** Refusals of any kind only mean that the bytes must be sent, in the session that the registry may have opened. */

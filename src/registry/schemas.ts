@@ -60,15 +60,15 @@ export interface HelperReply {
 }
 
 /** @spec distribution-spec#listing-tags */
-export const TagListSchema: z.ZodType<TagList> = z.looseObject({ tags: z.array(z.string()).nullish() });
+export const TagListSchema: z.ZodType<TagList> = z.looseObject({ tags: z.array(z.string()).nullable() });
 export interface TagList {
-  readonly tags?: readonly string[] | null | undefined;
+  readonly tags: readonly string[] | null;
 }
 
 /** Reply to `/v2/_catalog`. */
-export const CatalogSchema: z.ZodType<Catalog> = z.looseObject({ repositories: z.array(z.string()).nullish() });
+export const CatalogSchema: z.ZodType<Catalog> = z.looseObject({ repositories: z.array(z.string()).nullable() });
 export interface Catalog {
-  readonly repositories?: readonly string[] | null | undefined;
+  readonly repositories: readonly string[] | null;
 }
 
 const RegistriesConfMirrorSchema = z.looseObject({
