@@ -111,7 +111,7 @@ const ROWS: readonly FaultRow[] = [
   { name: "R5: 429 always", fault: always(answerStatus(429)), outcome: fails("REGISTRY_REQUEST") },
   { name: "R5: 500 always", fault: always(answerStatus(500)), outcome: fails("REGISTRY_REQUEST") },
   { name: "R5: reset always", fault: always(resetBefore), outcome: fails("REGISTRY_REQUEST") },
-  { name: "R6: no reply, always", fault: always(stall), outcome: fails("REGISTRY_REQUEST") },
+  { name: "R6: no reply, always", fault: always(stall), outcome: fails("REGISTRY_REQUEST"), waits: true },
   // R1, R2: leading elsewhere.
   {
     name: "R1: 307 to another server that knows nothing",

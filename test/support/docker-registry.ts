@@ -5,7 +5,7 @@
  */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -13,6 +13,15 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface DockerRegistryOptions {
   /** Name → password: demands basic authentication. */
   readonly users?: Readonly<Record<string, string>>;
+  /** Serves TLS with these PEM texts. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+  /** Demands bearer tokens from this token server, signed with a certificate (PEM) as it names them. */
+  readonly tokens?: {
+    readonly realm: string;
+    readonly service: string;
+    readonly issuer: string;
+    readonly certificate: string;
+  };
 }
 
 export interface DockerRegistry extends AsyncDisposable {
@@ -46,6 +55,19 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     writeFileSync(passwords, `${entries.join("\n")}\n`);
     lines.push(`auth: {htpasswd: {realm: test, path: ${JSON.stringify(passwords)}}}`);
   }
+  const { tls, tokens } = options;
+  if (tls !== undefined) {
+    const [certificate, key] = [join(folder, "tls.crt"), join(folder, "tls.key")];
+    writeFileSync(certificate, tls.cert);
+    writeFileSync(key, tls.key, { mode: 0o600 });
+    lines[3] = `http: {addr: ${JSON.stringify(host)}, secret: "only for tests", tls: ${JSON.stringify({ certificate, key })}}`;
+  }
+  if (tokens !== undefined) {
+    const rootcertbundle = join(folder, "tokens.crt");
+    writeFileSync(rootcertbundle, tokens.certificate);
+    const { realm, service, issuer } = tokens;
+    lines.push(`auth: {token: ${JSON.stringify({ realm, service, issuer, rootcertbundle })}}`);
+  }
   writeFileSync(configFile, `${lines.join("\n")}\n`);
 
   const child = spawn("docker-registry", ["serve", configFile], { stdio: ["ignore", "ignore", "pipe"] });
@@ -69,12 +91,12 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     rmSync(folder, { recursive: true, force: true });
   };
 
-  const url = `http://${host}`;
+  const url = `${tls === undefined ? "http" : "https"}://${host}`;
   let over = false;
   void ended.then(() => {
     over = true;
   });
-  for (const deadline = Date.now() + START_TIMEOUT_MS; !(await answers(url)); await delay(50)) {
+  for (const deadline = Date.now() + START_TIMEOUT_MS; !(await answers(host)); await delay(50)) {
     if (!over && Date.now() < deadline) continue;
     await stop();
     throw new Error(`docker-registry did not start: ${log}`);
@@ -82,14 +104,16 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   return { host, url, folder, stop, [Symbol.asyncDispose]: stop };
 }
 
-async function answers(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(`${url}/v2/`);
-    await response.arrayBuffer();
-    return response.status === 200 || response.status === 401;
-  } catch {
-    return false;
-  }
+/** Whether somebody listens: what they speak is the test's business. */
+function answers(host: string): Promise<boolean> {
+  const [name, port] = host.split(":");
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), name, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
 }
 
 function freePort(): Promise<number> {

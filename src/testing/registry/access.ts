@@ -114,6 +114,8 @@ export class Access {
     const token = `token-${randomUUID()}`;
     this.#tokens.set(token, { scopes, usesLeft: mode.tokenUses ?? Number.POSITIVE_INFINITY });
     const expiry = mode.expiresIn === undefined ? {} : { expires_in: mode.expiresIn };
+    // What OAuth2 calls it, whatever it is called elsewhere.
+    const oauth = method === "POST" ? { access_token: token } : {};
     const offline: { refresh_token?: string } = {};
     if (mode.givesIdentityTokens === true && user !== undefined && parameters.get("offline_token") === "true") {
       offline.refresh_token = `identity-${randomUUID()}`;
@@ -122,7 +124,7 @@ export class Access {
     return {
       status: 200,
       headers: JSON_TYPE,
-      body: Buffer.from(JSON.stringify({ [mode.tokenField ?? "token"]: token, ...expiry, ...offline })),
+      body: Buffer.from(JSON.stringify({ [mode.tokenField ?? "token"]: token, ...oauth, ...expiry, ...offline })),
     };
   }
 }
