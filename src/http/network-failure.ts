@@ -39,7 +39,9 @@ const NOT_TLS: ReadonlySet<string> = new Set([
 export function networkFailure(method: string, url: URL, cause: unknown, proxy?: URL): OcibuildError {
   const code = codeOf(cause);
   const shown = redactUrl(url);
-  if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") {
+  // Not every error of the parser has a code.
+  const { name } = (cause ?? {}) as { readonly name?: unknown };
+  if (name === "HTTPParserError" || code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") {
     return new OcibuildError("REGISTRY_PROTOCOL", `${method} ${shown} was answered with something that is not HTTP`, {
       details: { method, url: shown },
       cause,

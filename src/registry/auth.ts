@@ -10,7 +10,7 @@ import { SharedWork } from "../util/shared-work.js";
 import type { Challenge } from "./challenge.js";
 import type { CredentialStore, Credentials } from "./credentials.js";
 import type { Endpoint } from "./hosts.js";
-import { formatScopes, repositoryOf, type Scope } from "./scope.js";
+import { formatScopes, repositoryOf, type Scope, withChallengeScopes } from "./scope.js";
 import { basicAuthorization, fetchToken } from "./token.js";
 
 export interface AuthRequest {
@@ -81,7 +81,7 @@ export function createAuthorizer({ transport, credentials, clock, lifetime }: Au
       const authorization = `Bearer ${known.token}`;
       return authorization === rejected ? undefined : authorization;
     }
-    const scopes = formatScopes(request.scopes);
+    const scopes = formatScopes(withChallengeScopes(request.scopes, challenge.parameters.get("scope")));
     // Which credentials are used may depend on the repository that the request is about.
     const key = [request.home.origin, repositoryOf(request.scopes), ...scopes].join(" ");
     await tokens.refresh(key, (token) => token.authorization === rejected || token.expiresMs <= clock.monotonicMs());

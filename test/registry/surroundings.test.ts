@@ -1,7 +1,10 @@
 /** Proxies, certificates, configuration files and CI systems, as a client meets them. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
+import type { TLSSocket } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { proxiesOf } from "../../src/http/proxy.js";
 import { parseReference } from "../../src/oci/reference.js";
@@ -302,6 +305,36 @@ describe.runIf(requireTool("openssl"))("R14: certificates", () => {
     const error: unknown = await pull(`${registry.host}/team/app`, options()).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "OPTIONS_INVALID", message: expect.stringContaining(folder) });
     expect(String(error) + JSON.stringify(error)).not.toContain("PRIVATE");
+  });
+
+  test("R14: a registry's authority counts for the token server that it names, its client's certificate does not", async () => {
+    const { pem, folder, home } = await setUp();
+    const shown: boolean[] = [];
+    const tokens = createServer(
+      { key: pem.serverKey, cert: pem.server, ca: pem.ca, requestCert: true, rejectUnauthorized: false },
+      (request, response) => {
+        shown.push((request.socket as TLSSocket).getPeerCertificate().subject !== undefined);
+        response.end(JSON.stringify({ token: "t" }));
+      },
+    );
+    await new Promise<void>((resolve) => tokens.listen(0, "127.0.0.1", resolve));
+    cleanups.push(async () => {
+      tokens.closeAllConnections();
+      await new Promise((resolve) => tokens.close(resolve));
+    });
+    const realm = `https://127.0.0.1:${(tokens.address() as AddressInfo).port}/token`;
+    const access = { kind: "bearer", users: {}, realm } as const;
+    const guarded = await start({ tls: { key: pem.serverKey, cert: pem.server, clientAuthority: pem.ca }, access });
+    const place = join(dirname(folder), guarded.host);
+    write(join(place, "ca.crt"), pem.ca);
+    write(join(place, "me.cert"), pem.client);
+    write(join(place, "me.key"), pem.clientKey);
+    const certificates = hostCertificates({ env: {}, homeDir: home, systemDir: home });
+    // The token is not one of the registry's: it refuses it, after it was fetched.
+    await expect(pull(`${guarded.host}/team/app`, { certificates })).rejects.toMatchObject({
+      code: "REGISTRY_UNAUTHORIZED",
+    });
+    expect(shown).toEqual([false]);
   });
 
   test("R14: certificates of insecure hosts are not checked, of all others they are", async () => {
