@@ -11,10 +11,15 @@ const ROWS = readFileSync("docs/threats.md", "utf8")
     return ids.map((id) => [id, names] as const);
   });
 
-const DUE = (
-  "U1 U2 U3 U4 U5 U6 U7 U8 U9 U10 U13 D1 D2 D3 D4 D5 D6 R1 R3 R5 R7 R10 R11 R13 L1 L3 L4 L7 C4 C6 C7 C8 C9 C10 K1 K9 K11 " +
-  "K12 X1 X2 X3 X4 X5"
-).split(" ");
+const DUE = [
+  "U1 U2 U3 U4 U5 U6 U7 U8 U9 U10 U13",
+  "D1 D2 D3 D4 D5 D6 D7",
+  "R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R15",
+  "L1 L3 L4 L7",
+  "C4 C6 C7 C8 C9 C10",
+  "K1 K9 K11 K12",
+  "X1 X2 X3 X4 X5",
+].flatMap((line) => line.split(" "));
 
 describe("docs/threats.md", () => {
   it("has a row for every id that is due", () => {

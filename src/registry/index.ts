@@ -1,10 +1,18 @@
 /** The public exports of `ocibuild/registry`: the registry client. */
+export type { Clock } from "../http/clock.js";
+export type { HostTls } from "../http/dispatchers.js";
+export type { SlowestPace } from "../http/pace.js";
 export { type ProxyChoice, type ProxyServer, proxiesOf } from "../http/proxy.js";
-export { type RetryPolicy, withRetry } from "../http/retry.js";
+export { DEFAULT_RETRY, type RetryPolicy, withRetry } from "../http/retry.js";
+export { DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeouts.js";
+export type { Abortable, BlobReader, BlobWriter } from "../oci/blobs.js";
+export { type Digest, digestOf, isDigest, parseDigest } from "../oci/digest.js";
+export type { ImagePusher, PushBlobOptions, PushBlobOutcome } from "../oci/pusher.js";
 export { formatReference, parseReference, type Reference } from "../oci/reference.js";
+export type { ImageResolver } from "../oci/resolver.js";
+export type { Descriptor } from "../oci/types.js";
 export { type HostCertificates, hostCertificates } from "./certificates.js";
-export type { RegistryClient, RegistryClientOptions } from "./client.js";
-export { createRegistryClient } from "./client.js";
+export { createRegistryClient, type RegistryClient, type RegistryClientOptions } from "./client.js";
 export { type CopyOptions, copyImage } from "./copy.js";
 export { type CredentialFile, credentialFile } from "./credential-file.js";
 export {

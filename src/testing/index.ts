@@ -10,7 +10,29 @@ export {
   fakeExecutor,
   packChanges,
 } from "./fake-executor.js";
+export type { AccessMode } from "./registry/access.js";
 export { RegistryContent } from "./registry/content.js";
-export type { Fault } from "./registry/faults.js";
+export {
+  answerStatus,
+  change,
+  changeBody,
+  changeHeaders,
+  delayReply,
+  demandAuthorization,
+  drip,
+  type Fault,
+  type FaultAction,
+  flipBit,
+  lieAboutLength,
+  loseReply,
+  redirectTo,
+  resetAfter,
+  resetBefore,
+  resetInBody,
+  stall,
+  stallAfter,
+} from "./registry/faults.js";
+export type { RecordedRequest } from "./registry/recorded-request.js";
 export { startRegistry, type TestRegistry, type TestRegistryOptions } from "./registry/registry.js";
+export { errorReply, type Reply, type WholeReply } from "./registry/reply.js";
 export * from "./validate-image.js";
