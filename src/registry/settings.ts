@@ -39,7 +39,7 @@ export async function registrySettings(
  * A client that reaches registries as the programs around it do. What `options` say comes before what files say.
  * @throws OPTIONS_INVALID
  * @example
- * await using client = await openRegistryClient({ env: process.env, homeDir: homedir() });
+ * const client = await openRegistryClient({ env: process.env, homeDir: homedir() });
  */
 export async function openRegistryClient(
   environment: RegistryEnvironment,
