@@ -68,7 +68,10 @@ export class RemoteSources implements AsyncDisposable {
   }
 
   #openWeb(): Promise<WebFiles> {
-    this.#web ??= import("./web-files.js").then(({ WebFiles }) => new WebFiles(this.#options));
+    this.#web ??= Promise.all([import("./web-files.js"), import("../http/proxy.js")]).then(
+      ([{ WebFiles }, { proxiesOf }]) =>
+        new WebFiles({ ...this.#options, transport: { proxy: proxiesOf(this.#options.env) } }),
+    );
     return this.#web;
   }
 

@@ -22,15 +22,21 @@ export async function readConfigFile(path: string): Promise<string | undefined> 
 }
 
 /**
- * Paths of the files in a folder whose names end with one of `endings`, in lexical order; none when there is no folder.
+ * Paths of the files in a folder whose names end with one of `endings`, in lexical order; none when there is no folder, or
+ * with `passOverForbidden` one that may not be read.
  * @throws OPTIONS_INVALID when it cannot be read
  */
-export async function listConfigFiles(folder: string, ...endings: readonly string[]): Promise<readonly string[]> {
+export async function listConfigFiles(
+  folder: string,
+  endings: readonly string[],
+  { passOverForbidden = false }: { readonly passOverForbidden?: boolean } = {},
+): Promise<readonly string[]> {
   try {
     const names = (await readdir(folder)).filter((name) => endings.some((ending) => name.endsWith(ending)));
     return names.sort().map((name) => join(folder, name));
   } catch (error) {
-    if (isMissing(error)) return [];
+    const isForbidden = (error as NodeJS.ErrnoException).code === "EACCES";
+    if (isMissing(error) || (passOverForbidden && isForbidden)) return [];
     throw invalidFile(folder, "it cannot be read", error);
   }
 }

@@ -30,7 +30,7 @@ export async function readRegistriesConf(environment: RegistryEnvironment): Prom
     break;
   }
   for (const folder of [join(system, "registries.conf.d"), join(user, "registries.conf.d")]) {
-    for (const path of await listConfigFiles(folder, ".conf")) {
+    for (const path of await listConfigFiles(folder, [".conf"])) {
       for (const rule of await parseRegistriesConf(path, (await readConfigFile(path)) ?? "")) {
         rules.set(rule.prefix, rule);
       }

@@ -1,4 +1,5 @@
 /** The distribution API over a `RegistryContent`: request in, reply out. @spec distribution-spec#endpoints */
+import { isRepository } from "../../oci/reference.js";
 import type { NeededScopes } from "./access.js";
 import type { ApiCall, ApiSettings, Route } from "./api-call.js";
 import type { RegistryContent } from "./content.js";
@@ -20,8 +21,8 @@ export function routeOf(path: string): Route | undefined {
   if (path === "/v2/_catalog") return { kind: "catalog", repository: "", name: "" };
   for (const [pattern, kind] of ROUTES) {
     const match = pattern.exec(path);
-    // Becomes a folder's name: no other part of a path starts with what ours do.
-    if (match !== null && /^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$/.test(match[1]!)) {
+    // A name becomes a path of folders.
+    if (match !== null && isRepository(match[1]!)) {
       return { kind, repository: match[1]!, name: match[2] ?? "" };
     }
   }
