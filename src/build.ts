@@ -7,7 +7,7 @@ import { parsePlatform } from "./oci/platform.js";
 import type { Descriptor, Image } from "./oci/types.js";
 import type { BuildOptions } from "./options.js";
 import type { ExportResult } from "./output/exporter.js";
-import { reusePolicy } from "./pipeline/cache-policy.js";
+import { explainPolicy, reusePolicy } from "./pipeline/cache-policy.js";
 import { execute } from "./pipeline/execute.js";
 import { refuseUnallowed, selectExecutor } from "./pipeline/executors.js";
 import { planOutputs } from "./pipeline/exporters.js";
@@ -93,6 +93,7 @@ async function run(options: BuildOptions): Promise<Built> {
     nowSeconds: Math.floor(startedMs / 1000),
   });
   const mayReuse = reusePolicy(options.noCache);
+  const explains = explainPolicy(options);
   const work = {
     store,
     plan,
@@ -104,6 +105,8 @@ async function run(options: BuildOptions): Promise<Built> {
     outputs,
     times,
     mayReuse,
+    explains,
+    project: front.project,
     execution,
   };
   let isBuilt = false;

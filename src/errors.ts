@@ -110,6 +110,9 @@ export interface ErrorDetails {
   STORE_UNUSABLE: { readonly path: string };
   IMAGE_NOT_FOUND: { readonly reference: string };
 
+  /** `--require-cache`, and a step that has to run. `causes` in one line each. */
+  CACHE_MISS: { readonly step: string; readonly stage: string; readonly causes: readonly string[] };
+
   // outputs, executors and options
   OUTPUT_INVALID: { readonly output: string };
   OUTPUT_FAILED: { readonly output: string };

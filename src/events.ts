@@ -19,6 +19,55 @@ export interface TaskInfo {
 
 export type TaskOutcome = "done" | "cached" | "failed" | "cancelled";
 
+/** What of a file is another than before. */
+export type FileChange =
+  | "added"
+  | "removed"
+  | "renamed"
+  | "type"
+  | "content"
+  | "target"
+  | "mode"
+  | "owner"
+  | "attributes";
+
+/** Why a step was not found in the cache: one cause, maybe of several. */
+export interface MissCause {
+  readonly kind: /** A file that the step reads; `subject` is its path, or that of a folder with all that it holds. */
+    | "file"
+    /** Further files, which are not listed. */
+    | "files"
+    /** What a URL, a repository or another stage gives. */
+    | "source"
+    /** A variable that the command sees: an ARG or ENV. */
+    | "variable"
+    /** A part of the instruction. */
+    | "instruction"
+    /** An option of the build. */
+    | "option"
+    /** The image, stage or context that the stage starts from. */
+    | "base"
+    /** A step before it. */
+    | "earlier-step"
+    /** No earlier build had this step. */
+    | "new-step"
+    /** Nothing is known of an earlier build. */
+    | "first-build"
+    /** The result is known, and no longer in the store. */
+    | "lost"
+    /** The build was told not to look. */
+    | "no-cache"
+    | "unknown";
+  readonly subject?: string;
+  /** Of files: the first of what changed. */
+  readonly change?: FileChange;
+  /** Absent where there was, or is, nothing, and where the value may be a secret. */
+  readonly before?: string;
+  readonly after?: string;
+  /** All of it in one line. */
+  readonly text: string;
+}
+
 export type BuildEvent =
   /** All steps that the plan holds, before the first starts. */
   | { readonly type: "plan"; readonly version: 1; readonly tasks: readonly TaskInfo[] }
@@ -31,6 +80,8 @@ export type BuildEvent =
       readonly total?: number;
       readonly unit: "bytes" | "files";
     }
+  /** Only when asked for (`explain`): why the step of this task has to run. */
+  | { readonly type: "cache-miss"; readonly id: string; readonly causes: readonly MissCause[] }
   | {
       readonly type: "task-output";
       readonly id: string;

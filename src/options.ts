@@ -52,6 +52,15 @@ export interface BuildOptions extends RunOptions {
   readonly push?: boolean;
   /** Take no result of an earlier build: for all stages, or for those named. */
   readonly noCache?: boolean | readonly string[];
+  /** Tell with `cache-miss` events why steps are not in the cache. Costs time for steps that are not, none for others. */
+  readonly explain?: boolean;
+  /** Fail with CACHE_MISS at the first step that is not in the cache. */
+  readonly requireCache?: boolean;
+  /**
+   * Permission bits of files in build contexts: `keep`s them unless given; `git` takes 0755 for what its owner may execute
+   * and for folders, 0644 for other files, so that checkouts with different umasks are equal.
+   */
+  readonly contextModes?: "keep" | "git";
   /** Ask the registry for base images even when the store knows them. */
   readonly pull?: boolean;
   /** Of layers that this build makes; `gzip` level 4 unless given. */

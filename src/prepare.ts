@@ -16,6 +16,7 @@ import { hostPlatform } from "./oci/platform.js";
 import type { BuildOptions } from "./options.js";
 import { Contexts } from "./pipeline/contexts.js";
 import { ImageSources } from "./pipeline/image-sources.js";
+import { projectId } from "./pipeline/project.js";
 import { RegistryAccess } from "./pipeline/registry-access.js";
 import { RemoteSources } from "./pipeline/remote-sources.js";
 import { Secrets } from "./pipeline/secrets.js";
@@ -86,13 +87,23 @@ export interface Front extends AsyncDisposable {
   readonly source: SourceText;
   readonly sources: ImageSources;
   readonly input: TargetInput;
+  /** Identifies what is built from where. */
+  readonly project: string;
 }
 
 /** Opens the build context and reads the Dockerfile. @throws CONTEXT_…, DOCKERFILE_…, OPTIONS_INVALID */
 export async function openFront(surroundings: Surroundings, options: BuildOptions): Promise<Front> {
   const { store, cwd, startedMs, signal, registries, remote, onEvent, nowMs } = surroundings;
   const stdin = (): Readable => options.stdin ?? process.stdin;
-  const contexts = new Contexts({ store, cwd, stdin, startedMs, remote, signal });
+  const contexts = new Contexts({
+    store,
+    cwd,
+    stdin,
+    startedMs,
+    remote,
+    modes: options.contextModes ?? "keep",
+    signal,
+  });
   try {
     const { context, file, dockerfile } = options;
     const keepGitDir = parseBool(options.buildArgs?.["BUILDKIT_CONTEXT_KEEP_GIT_DIR"] ?? "") ?? false;
@@ -117,6 +128,7 @@ export async function openFront(surroundings: Surroundings, options: BuildOption
       source: ast.source,
       sources,
       input,
+      project: projectId(main, { ...options, cwd }),
       [Symbol.asyncDispose]: () => contexts[Symbol.asyncDispose](),
     };
   } catch (error) {

@@ -7,14 +7,11 @@ import { join } from "node:path";
 import { canonicalJson, type JsonObject, type JsonValue } from "../util/canonical-json.js";
 import { type CacheKey, isKey, type ShapeKey, type StepKeyParts, shapeKey, stepKey } from "./key.js";
 import { readSealed, readSealedJson, writeSealed } from "./sealed-file.js";
+import { decodeStepFiles, encodeStepFiles, type StepFileGroup, type StepFiles } from "./step-files.js";
 import type { StoreFolders } from "./store-folders.js";
 
 const RECORD_LIMIT_BYTES = 16 * 1024 * 1024;
-const INPUTS_LIMIT_BYTES = 64 * 1024 * 1024;
-/** Most files of a step that are listed for explaining a miss. */
-const INPUTS_KEPT = 200_000;
-/** Characters that are turned into bytes at a time. */
-const TEXT_CHUNK = 1 << 20;
+const FILES_LIMIT_BYTES = 64 * 1024 * 1024;
 /** Most records of one shape that are looked at. */
 const SHAPE_LIMIT = 4096;
 
@@ -26,13 +23,6 @@ export interface StepRecord {
   readonly parts: StepKeyParts;
   /** Defined by who runs steps: the diffID of the new layer or none, when it first ran, … */
   readonly result: JsonValue;
-}
-
-/** A file that a step read: only for explaining, the key holds a digest over all of them. */
-export interface StepInput {
-  /** As a `ByteString`. */
-  readonly path: string;
-  readonly digest: string;
 }
 
 export class StepCache {
@@ -53,12 +43,12 @@ export class StepCache {
    * Remembers the result of a step and, for explaining later misses, the files it read. Replaces an earlier record.
    * Never fails: what cannot be written costs the step once more.
    */
-  put(parts: StepKeyParts, result: JsonValue, inputs: Iterable<StepInput> = []): StepRecord {
+  put(parts: StepKeyParts, result: JsonValue, files: Iterable<StepFileGroup> = []): StepRecord {
     const record: StepRecord = { version: 1, key: stepKey(parts), shapeKey: shapeKey(parts), parts, result };
     const path = this.#path(record.shapeKey, record.key);
     try {
-      const listed = encodeInputs(record.key, inputs);
-      if (listed !== undefined) writeSealed(this.#folders.tmp, `${path}.inputs`, listed);
+      const listed = encodeStepFiles(record.key, files);
+      if (listed !== undefined) writeSealed(this.#folders.tmp, `${path}.files`, listed);
       writeSealed(this.#folders.tmp, `${path}.record`, Buffer.from(canonicalJson(record as unknown as JsonObject)));
     } catch (error) {
       this.#folders.warn(
@@ -85,10 +75,15 @@ export class StepCache {
     return records;
   }
 
+  /** The record that was stored under these keys, like `get`. */
+  find(shape: ShapeKey, key: CacheKey): StepRecord | undefined {
+    return this.#read(shape, key);
+  }
+
   /** The files that the step of `record` read (at most 200,000), or `undefined` when that is not known. */
-  inputsOf(record: StepRecord): readonly StepInput[] | undefined {
-    const bytes = readSealed(`${this.#path(record.shapeKey, record.key)}.inputs`, INPUTS_LIMIT_BYTES);
-    return bytes === undefined ? undefined : decodeInputs(record.key, bytes);
+  filesOf(record: StepRecord): StepFiles | undefined {
+    const bytes = readSealed(`${this.#path(record.shapeKey, record.key)}.files`, FILES_LIMIT_BYTES);
+    return bytes === undefined ? undefined : decodeStepFiles(record.key, bytes);
   }
 
   /** A record counts only under the key that its parts give. */
@@ -122,32 +117,4 @@ export class StepCache {
   #path(shape: ShapeKey, key: CacheKey): string {
     return join(this.#dir, shape, key);
   }
-}
-
-/** Lines of text: the key, then for each file its digest and its path as JSON. `undefined` when there is no file. */
-function encodeInputs(key: CacheKey, inputs: Iterable<StepInput>): Buffer | undefined {
-  const chunks: Buffer[] = [];
-  let text = `${key}\n`;
-  let count = 0;
-  for (const { path, digest } of inputs) {
-    if (count++ === INPUTS_KEPT) break;
-    text += `${digest} ${JSON.stringify(path)}\n`;
-    if (text.length > TEXT_CHUNK) {
-      chunks.push(Buffer.from(text));
-      text = "";
-    }
-  }
-  return count === 0 ? undefined : Buffer.concat([...chunks, Buffer.from(text)]);
-}
-
-function decodeInputs(key: CacheKey, bytes: Buffer): readonly StepInput[] | undefined {
-  const lines = bytes.toString("utf8").split("\n");
-  if (lines.shift() !== key) return undefined;
-  const inputs: StepInput[] = [];
-  for (const line of lines) {
-    const space = line.indexOf(" ");
-    if (space === -1) continue;
-    inputs.push({ digest: line.slice(0, space), path: JSON.parse(line.slice(space + 1)) as string });
-  }
-  return inputs;
 }

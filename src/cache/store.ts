@@ -1,13 +1,14 @@
 /**
  * The store: one folder that holds images, layers and what makes the next build fast (design, section 4).
  *
- * `images/` OCI layout · `layers/v1/`, `steps/v1/`, `stat/v1/` can be deleted at any moment · `locks/` · `tmp/`. A
+ * `images/` OCI layout · `layers/v1/`, `steps/v1/`, `stat/v1/`, `builds/v1/` can be deleted at any moment · `locks/` · `tmp/`. A
  * format that changes gets a new folder; folders that this version does not know are left alone (K13).
  */
 import { accessSync, chmodSync, constants, existsSync, lstatSync, mkdirSync, type Stats, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { OcibuildError } from "../errors.js";
 import { BlobDirectory } from "./blob-directory.js";
+import { BuildJournals } from "./build-journals.js";
 import { FolderLock } from "./folder-lock.js";
 import { ImageStore } from "./image-store.js";
 import { LayerFiles } from "./layer-files.js";
@@ -41,6 +42,7 @@ export interface Store {
   readonly layers: LayerFiles;
   readonly steps: StepCache;
   readonly stats: StatCacheFiles;
+  readonly journals: BuildJournals;
   /** A temporary file on the store's file system. The caller discards it. @throws STORE_UNUSABLE */
   createFile(): PendingFile;
   /** An existing folder for temporary files of this process, on the store's file system. @throws STORE_UNUSABLE */
@@ -102,6 +104,7 @@ export async function openStore(root: string, options: StoreOptions = {}): Promi
     layers: new LayerFiles(join(root, "layers", "v1"), folders, blobs),
     steps: new StepCache(join(root, "steps", "v1"), folders),
     stats: new StatCacheFiles(join(root, "stat", "v1"), folders),
+    journals: new BuildJournals(join(root, "builds", "v1"), folders),
     createFile: () => PendingFile.create(tmp),
     tempDir: () => {
       try {

@@ -43,6 +43,7 @@ export function toBuildOptions(
     push: request.push,
     noCache: request.noCache || request.noCacheFilters.flatMap(listed),
     pull: request.pull,
+    ...cacheOptions(request),
     ...readRunOptions(request, { env, cwd }),
     ...compression(request),
     reproducible: request.reproducible,
@@ -163,6 +164,26 @@ function annotations(texts: readonly string[]): Record<string, string> {
     }
   }
   return Object.fromEntries(found);
+}
+
+/** What is said of the cache, and what its keys are made of. */
+function cacheOptions(request: BuildRequest): Pick<BuildOptions, "explain" | "requireCache" | "contextModes"> {
+  const { explain, requireCache, contextModes = "keep", noCache, noCacheFilters } = request;
+  if (contextModes !== "keep" && contextModes !== "git") {
+    throw optionError("--context-modes", `"--context-modes ${contextModes}" expected keep or git`);
+  }
+  if (requireCache && (noCache || noCacheFilters.length > 0)) {
+    const other = noCache ? "--no-cache" : "--no-cache-filter";
+    throw optionError("--require-cache", `--require-cache and ${other} contradict each other`);
+  }
+  if (explain && (request.quiet || request.progress === "quiet")) {
+    throw optionError("--explain", "--explain and --quiet contradict each other");
+  }
+  return {
+    ...(explain ? { explain } : {}),
+    ...(requireCache ? { requireCache } : {}),
+    ...(contextModes === "git" ? { contextModes } : {}),
+  };
 }
 
 function scopeError(written: string, scope: string): OcibuildError {

@@ -39,6 +39,8 @@ export interface OpenContextOptions {
   readonly keepGitDir?: boolean | undefined;
   /** The context is a named one: a single file is not taken for a Dockerfile or an archive. */
   readonly isNamed?: boolean | undefined;
+  /** Permission bits of files: as they are (`keep`, unless given), or as git has them. */
+  readonly modes?: "keep" | "git" | undefined;
   readonly statCache?: StatCache | undefined;
   /** Most bytes of an uncompressed archive; 64 GiB without it. */
   readonly archiveLimitBytes?: number | undefined;

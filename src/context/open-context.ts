@@ -6,6 +6,7 @@ import { createReadStream, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { FileTree } from "../tree/file-tree.js";
 import { filteredTree } from "../tree/filtered-tree.js";
+import { gitModes } from "../tree/git-modes.js";
 import type { ContextSource, FileSelection } from "./context-source.js";
 import { dirTree } from "./dir-tree.js";
 import { DOCKERIGNORE, type IgnoreFile, readIgnoreFile } from "./dockerignore.js";
@@ -45,7 +46,8 @@ export async function openContext(source: ContextSource, options: OpenContextOpt
   try {
     const { dockerfile, tree: dockerfileTree } = await dockerfileFor(raw, options);
     const ignoreFile = raw.readsIgnoreFile ? ignoreFileFor(raw.tree, dockerfileTree, dockerfile) : undefined;
-    const selected = await selectedTree(raw, "selection" in source ? source.selection : undefined);
+    const all = await selectedTree(raw, "selection" in source ? source.selection : undefined);
+    const selected = options.modes === "git" ? gitModes(all) : all;
     const tree = ignoreFile === undefined ? selected : filteredTree(selected, ignoreFile.matcher, ignoreFile.name);
     const close = async (): Promise<void> => raw.close();
     return { tree, dockerfile, ignoreFile, root: raw.root, git: raw.git, close, [Symbol.asyncDispose]: close };

@@ -9,9 +9,10 @@ import type { FileSource } from "../plan/file-source.js";
 import type { GitSource } from "../plan/steps/copy.js";
 import type { FileTree } from "../tree/file-tree.js";
 import type { SourceText } from "../util/source-text.js";
+import type { BuildTrail } from "./explain/build-trail.js";
 import type { LayerStore } from "./layer-store.js";
 import type { RunExecution } from "./run/run-execution.js";
-import type { StepLayer } from "./step-result.js";
+import type { KeyedLayer } from "./step-result.js";
 import type { TimePolicy } from "./times.js";
 
 /** A file that was fetched for ADD. */
@@ -54,7 +55,11 @@ export interface RunContext {
   /** Whether records may answer for steps of this stage. */
   readonly mayReuse: (stage: PlannedStage) => boolean;
   /** Steps under way, by what they do. */
-  readonly flights: Map<string, Promise<StepLayer>>;
+  readonly flights: Map<string, Promise<KeyedLayer>>;
+  /** What this build and earlier ones of the project did. */
+  readonly trail: BuildTrail;
+  /** Whether it is told why steps are not in the cache, and whether that is then the end of the build. */
+  readonly explains: "nothing" | "misses" | "and-fails";
   readonly onEvent: OnEvent;
   /** A file that is removed when the run ends. */
   readonly createTemporary: () => PendingFile;

@@ -22,7 +22,8 @@ export async function runPlan(
     return result;
   };
   const inResult = stagesInResult(plan);
-  const baseOf = async ({ base }: PlannedStage): Promise<StageResult> => {
+  const baseOf = async (stage: PlannedStage): Promise<StageResult> => {
+    const { base } = stage;
     switch (base.kind) {
       case "scratch":
         return { diffIds: [], base: undefined, history: [], created: undefined };
@@ -34,7 +35,7 @@ export async function runPlan(
         return { diffIds, base: image, history: [], created: image.config.created };
       }
       case "named-context":
-        return contextLayer(run, base.name);
+        return contextLayer(run, stage, base.name);
       default:
         return base satisfies never;
     }

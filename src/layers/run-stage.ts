@@ -6,13 +6,17 @@ import { formatPlatform } from "../oci/platform.js";
 import type { HistoryEntry, Image } from "../oci/types.js";
 import type { FileSource, PlannedStage, StageId, Step } from "../plan/build-plan.js";
 import { locate } from "../util/source-text.js";
-import { runCopyStep } from "./copy/copy-step.js";
+import { copyWork } from "./copy/copy-step.js";
 import type { StageLayers } from "./copy/stage-files.js";
-import { runWorkdirStep } from "./copy/workdir-step.js";
-import { type RunStepOptions, runRunStep } from "./run/run-step.js";
+import { workdirWork } from "./copy/workdir-step.js";
+import type { StageTrail } from "./explain/build-trail.js";
+import { stepTitle } from "./explain/step-title.js";
+import { type RunStepOptions, runWork } from "./run/run-step.js";
 import type { RunContext } from "./run-context.js";
 import type { SealEditOptions } from "./seal/seal-edit.js";
+import { type StepWork, stepLayer } from "./step-layer.js";
 import type { StepLayer } from "./step-result.js";
+import type { LayerStep } from "./step-shape.js";
 import { isoTime } from "./times.js";
 
 /** What a stage came to. */
@@ -55,6 +59,7 @@ export async function runStage(
 ): Promise<StageResult> {
   const tasks = stageTasks(run, stage);
   let { diffIds, history, created, base } = await baseOf(stage);
+  const trail = run.trail.begin(stage, diffIds);
   const { epochSeconds } = run.times;
   if (epochSeconds !== undefined) created = isoTime(epochSeconds);
   for (const [index, step] of stage.steps.entries()) {
@@ -63,7 +68,8 @@ export async function runStage(
       // A step begins when the stages it reads from are there.
       for (const id of readStages(step)) await stageLayers(id);
       const keepTar = stage.steps.slice(index + 1).some(({ kind }) => kind === "run");
-      const layer = await runStep(run, stage, step, tasks.shift()!, diffIds, stageLayers, { ...options, keepTar });
+      const all = { ...options, keepTar };
+      const layer = await runStep(run, trail, step as LayerStep, tasks.shift()!, diffIds, stageLayers, all);
       diffIds = [...diffIds, layer.diffId];
       created = isoTime(layer.createdSeconds);
     }
@@ -81,8 +87,8 @@ function readStages(step: Step): readonly StageId[] {
 
 async function runStep(
   run: RunContext,
-  stage: PlannedStage,
-  step: Exclude<Step, { kind: "config" }>,
+  trail: StageTrail,
+  step: LayerStep,
   task: TaskInfo,
   parent: readonly DiffId[],
   stageLayers: StageLayers,
@@ -93,9 +99,11 @@ async function runStep(
   const onProgress = (current: number): void => onEvent({ type: "task-progress", id: task.id, current, unit: "bytes" });
   const onOutput = (stream: "stdout" | "stderr", chunk: Uint8Array): void =>
     onEvent({ type: "task-output", id: task.id, stream, chunk });
-  const all = { ...options, onProgress, onOutput, platform: stage.platform, mayReuse: run.mayReuse(stage) };
+  const { stage } = trail;
+  const place = { trail, index: trail.done.length, title: stepTitle(step), taskId: task.id };
+  const all = { ...options, onProgress, onOutput, platform: stage.platform, mayReuse: run.mayReuse(stage), place };
   try {
-    const layer = await makeLayer(run, step, parent, stageLayers, all);
+    const layer = await stepLayer(run, await stepWork(run, step, parent, stageLayers, all));
     onEvent({ type: "task-finished", id: task.id, outcome: layer.isCached ? "cached" : "done", timeMs: nowMs() });
     return layer;
   } catch (error) {
@@ -105,20 +113,21 @@ async function runStep(
   }
 }
 
-function makeLayer(
+/** The work of a step; what it reads is found, and nothing is read yet. */
+export async function stepWork(
   run: RunContext,
-  step: Exclude<Step, { kind: "config" }>,
+  step: LayerStep,
   parent: readonly DiffId[],
   stageLayers: StageLayers,
   options: RunStepOptions,
-): Promise<StepLayer> {
+): Promise<StepWork> {
   switch (step.kind) {
     case "copy":
-      return runCopyStep(run, step, parent, stageLayers, options);
+      return copyWork(run, step, parent, stageLayers, options);
     case "workdir":
-      return runWorkdirStep(run, step, parent, options);
+      return workdirWork(run, step, parent, options);
     case "run":
-      return runRunStep(run, step, parent, stageLayers, options);
+      return runWork(run, step, parent, stageLayers, options);
     default:
       return step satisfies never;
   }

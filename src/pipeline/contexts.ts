@@ -22,6 +22,8 @@ export interface ContextsOptions {
   /** When the build began, milliseconds since 1970. */
   readonly startedMs: number;
   readonly remote: RemoteSources;
+  /** Permission bits of files: as they are, or as git has them. */
+  readonly modes: "keep" | "git";
   readonly signal: AbortSignal;
 }
 
@@ -95,9 +97,10 @@ export class Contexts implements AsyncDisposable {
     source: ContextSource,
     how: Pick<OpenContextOptions, "file" | "dockerfile" | "keepGitDir" | "isNamed">,
   ): Promise<OpenedContext> {
-    const { store, cwd, stdin, remote, signal } = this.#options;
+    const { store, cwd, stdin, remote, modes, signal } = this.#options;
     const opened = await openContext(source, {
       ...how,
+      modes,
       cwd,
       ...(source.kind === "stdin" || how.file === "-" ? { stdin: stdin() } : {}),
       remote: {

@@ -2,8 +2,10 @@
 import { setMaxListeners } from "node:events";
 import type { Store } from "../cache/store.js";
 import type { OnEvent } from "../events.js";
+import { BuildTrail } from "../layers/explain/build-trail.js";
 import { LayerStore } from "../layers/layer-store.js";
 import type { RunExecution } from "../layers/run/run-execution.js";
+import type { RunContext } from "../layers/run-context.js";
 import { runPlan } from "../layers/run-plan.js";
 import type { StageResult } from "../layers/run-stage.js";
 import type { TimePolicy } from "../layers/times.js";
@@ -32,6 +34,9 @@ export interface ExecuteOptions {
   readonly execution: RunExecution | undefined;
   /** Whether records may answer for steps of this stage. */
   readonly mayReuse: (stage: PlannedStage) => boolean;
+  readonly explains: RunContext["explains"];
+  /** Identifies what is built from where, for what earlier builds of it did. */
+  readonly project: string;
   readonly onEvent: OnEvent;
   readonly nowMs: () => number;
   readonly signal: AbortSignal;
@@ -49,6 +54,7 @@ export async function execute(options: ExecuteOptions): Promise<WrittenOutputs> 
   setMaxListeners(0, signal);
   using layers = new LayerStore(store);
   for (const image of sources.images) layers.register(image.layers, sources.blobsOf(image));
+  const trail = new BuildTrail({ store, project: options.project, plan, surroundings: options });
   await using temporaries = new Temporaries(store);
   const run = {
     store,
@@ -63,6 +69,8 @@ export async function execute(options: ExecuteOptions): Promise<WrittenOutputs> 
     createTemporary: () => temporaries.create(),
     mayReuse,
     flights: new Map(),
+    trail,
+    explains: options.explains,
     onEvent,
     nowMs,
     signal,
@@ -73,6 +81,7 @@ export async function execute(options: ExecuteOptions): Promise<WrittenOutputs> 
   } finally {
     // What was learnt of the files holds whatever became of the build.
     contexts.saveStats();
+    trail.save();
   }
   options.onBuilt?.();
   return writeOutputs({ run, plan, results, outputs, sources });

@@ -2,7 +2,9 @@ import { readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { contextId, type StepKeyParts, shapeKey, stepKey } from "../../src/cache/key.js";
+import type { StepFile } from "../../src/cache/step-files.js";
 import { openStore, type Store } from "../../src/cache/store.js";
+import type { ByteString } from "../../src/util/bytes.js";
 import { tempFolder } from "../support/temp-folder.js";
 
 const PARTS: StepKeyParts = {
@@ -12,6 +14,11 @@ const PARTS: StepKeyParts = {
   parent: `sha256:${"a".repeat(64)}`,
   inputs: [`sha256:${"b".repeat(64)}`],
 };
+
+function file(path: string, content: string): StepFile {
+  const [name, mark] = [path as ByteString, content as ByteString];
+  return { path: name, type: "file", mode: 0o644, uid: 0, gid: 0, content: mark, xattrs: "" as ByteString };
+}
 
 async function newStore(): Promise<Store> {
   return openStore(join(tempFolder(), "store"));
@@ -26,17 +33,15 @@ describe("step cache", () => {
     const store = await newStore();
     expect(store.steps.get(PARTS)).toBeUndefined();
     expect(store.steps.hasShape(shapeKey(PARTS))).toBe(false);
-    const inputs = [
-      { path: "a\n\u00ff.js", digest: "1" },
-      { path: "__proto__", digest: "2" },
-    ];
-    const put = store.steps.put(PARTS, { diffId: null, createdMs: 5 }, inputs);
+    const files = [file("a\n\u00ff.js", "1"), file("__proto__", "2")];
+    const put = store.steps.put(PARTS, { diffId: null, createdMs: 5 }, [{ name: "", files }]);
     const { steps } = await openStore(store.root);
     const got = steps.get(structuredClone(PARTS));
     expect(got).toEqual(put);
     expect(got).toMatchObject({ version: 1, key: stepKey(PARTS), shapeKey: shapeKey(PARTS), parts: PARTS });
     expect(got?.result).toEqual({ diffId: null, createdMs: 5 });
-    expect(steps.inputsOf(got!)).toEqual(inputs);
+    expect(steps.find(shapeKey(PARTS), stepKey(PARTS))).toEqual(put);
+    expect(steps.filesOf(got!)).toEqual({ groups: [{ name: "", files }], isComplete: true });
     expect(steps.hasShape(shapeKey(PARTS))).toBe(true);
   });
 
@@ -62,14 +67,14 @@ describe("step cache", () => {
 
   test("S3, K2, K5: a record that is empty, cut, torn or changed in any byte is a miss", async () => {
     const store = await newStore();
-    store.steps.put(PARTS, { diffId: "sha256:x" }, [{ path: "a", digest: "1" }]);
+    store.steps.put(PARTS, { diffId: "sha256:x" }, [{ name: "", files: [file("a", "1")] }]);
     const record = store.steps.get(PARTS)!;
-    for (const suffix of ["record", "inputs"]) {
+    for (const suffix of ["record", "files"]) {
       const path = recordFile(store, PARTS, suffix);
       const good = readFileSync(path);
       const isMiss = (bytes: Buffer): boolean => {
         writeFileSync(path, bytes);
-        return (suffix === "record" ? store.steps.get(PARTS) : store.steps.inputsOf(record)) === undefined;
+        return (suffix === "record" ? store.steps.get(PARTS) : store.steps.filesOf(record)) === undefined;
       };
       for (let at = 0; at < good.length; at++) {
         const flipped = Buffer.from(good);

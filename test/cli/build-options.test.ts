@@ -43,6 +43,7 @@ const SAMPLES: ReadonlyMap<string, string> = new Map([
   ["compression", "zstd"],
   ["compression-level", "9"],
   ["no-cache-filter", "build"],
+  ["context-modes", "git"],
   ["root", "store"],
   ["registry-mirror", "docker.io=http://127.0.0.1:5000"],
   ["insecure-registry", "r.example"],

@@ -39,7 +39,7 @@ const LEFT_OUT: Readonly<Record<string, RegExp>> = {
   // What the files come from is in the key as the digest of what they are.
   copy: /^(?:onbuild|createdBy|from\/stage|sources\/\d\/(?:url|checksum|remote|ref)$)/,
   // createdBy tells of build args that are in env too; a cache mount's id says where, not what.
-  run: /^(?:onbuild|createdBy|proxyEnv|mounts\/\d\/from\/stage|mounts\/1\/id$)/,
+  run: /^(?:onbuild|createdBy|buildArgs\/\d|proxyEnv|mounts\/\d\/from\/stage|mounts\/1\/id$)/,
 };
 
 /** `value` with each leaf changed in turn, with the path to the leaf. */

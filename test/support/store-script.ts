@@ -7,6 +7,7 @@
  */
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
+import type { ByteString } from "../../src/util/bytes.js";
 
 const [mode, root, name, number] = process.argv.slice(2) as [string, string, string, string];
 
@@ -75,7 +76,12 @@ async function workOnce(): Promise<void> {
   store.layers.writeIndex(diffId, contentOf("index"));
   store.layers.rememberCompressed(diffId, "none", await writeBlob("blob 0"));
   const parts = { kind: "copy", platform: "", projection: { a: 1 }, parent: null, inputs: [diffId] };
-  store.steps.put(parts, { diffId }, [{ path: "file", digest: diffId }]);
+  const empty = "" as ByteString;
+  const read = { path: "file" as ByteString, mode: 0o644, uid: 0, gid: 0, content: empty, xattrs: empty };
+  const { key, shapeKey } = store.steps.put(parts, { diffId }, [{ name: "", files: [{ ...read, type: "file" }] }]);
+  const base = { kind: "scratch", name: "scratch", digest: null, chain: null };
+  const steps = [{ kind: "copy", title: "COPY . /", shape: shapeKey, key, diffId }];
+  store.journals.add("d".repeat(64), [{ stage: "0", platform: "linux/amd64", base, steps }]);
   store.stats.save("e".repeat(64), contentOf("stat"));
 }
 

@@ -12,12 +12,15 @@ export interface BuildRequest {
   network?: string;
   shmSize?: string;
   progress?: string;
+  contextModes?: string;
   compression?: string;
   compressionLevel?: string;
   quiet: boolean;
   push: boolean;
   pull: boolean;
   noCache: boolean;
+  explain: boolean;
+  requireCache: boolean;
   reproducible: boolean;
   help: boolean;
   version: boolean;
@@ -45,6 +48,8 @@ export function emptyRequest(): BuildRequest {
     push: false,
     pull: false,
     noCache: false,
+    explain: false,
+    requireCache: false,
     reproducible: false,
     help: false,
     version: false,

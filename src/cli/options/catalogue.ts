@@ -186,6 +186,34 @@ export const HONOURED_OPTIONS: readonly HonouredOption<BuildRequest>[] = [
   },
   {
     kind: "switch",
+    name: "explain",
+    group: "Cache",
+    help: "Say why each step that runs is not in the cache: which file, argument, image or earlier step changed",
+    apply: (request, on) => {
+      request.explain = on;
+    },
+  },
+  {
+    kind: "switch",
+    name: "require-cache",
+    group: "Cache",
+    help: "Fail at the first step that is not in the cache, and say why it is not",
+    apply: (request, on) => {
+      request.requireCache = on;
+    },
+  },
+  {
+    kind: "value",
+    name: "context-modes",
+    placeholder: "how",
+    group: "Cache",
+    help: "Modes of files in build contexts: as they are (keep), or 0644 and 0755 as git has them (git) (default: keep)",
+    apply: (request, value) => {
+      request.contextModes = value;
+    },
+  },
+  {
+    kind: "switch",
     name: "pull",
     group: "Cache",
     help: "Ask the registry for base images even when the store has them",

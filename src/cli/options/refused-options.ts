@@ -40,7 +40,6 @@ export const REFUSED_OPTIONS: readonly RefusedOption[] = [
   refused("cpuset-cpus", NO_CGROUPS),
   refused("cpuset-mems", NO_CGROUPS),
   { ...refusedSwitch("debug", "Set OCIBUILD_DEBUG=1 to see the stacks of errors."), short: "D" },
-  refusedSwitch("explain", LATER),
   refusedSwitch("force-rm", "There are no intermediate containers; leave it out."),
   refused("isolation", NOT_FOR_RUN, isOneOf("default")),
   refusedSwitch("load", 'Write an archive with --output type=docker,dest=image.tar, then "docker load -i image.tar".'),
@@ -49,7 +48,6 @@ export const REFUSED_OPTIONS: readonly RefusedOption[] = [
   refused("policy", LATER),
   refused("print", "Its name is --call by now."),
   refused("provenance", "Attestations are off; say --provenance=false or leave it out.", isFalse),
-  refusedSwitch("require-cache", LATER),
   refused("resource", NO_CGROUPS),
   {
     ...refusedSwitch("rm", "There are no intermediate containers; leave it out."),

@@ -45,9 +45,10 @@ export class PlainRenderer implements Renderer {
     this.#hasEnded = true;
   }
 
-  #linesOf(event: BuildEvent, { task, lines }: TaskChange): string[] {
+  #linesOf(event: BuildEvent, { task, lines, causes = [] }: TaskChange): string[] {
     const prefix = `#${task.number}`;
     const said = this.#announcement(task);
+    for (const cause of causes) said.push(`${prefix} why: ${cause}`);
     for (const line of lines) said.push(`${prefix} ${formatElapsed(this.#options.nowMs() - task.startedMs)} ${line}`);
     if (event.type === "task-progress") {
       const now = this.#options.nowMs();

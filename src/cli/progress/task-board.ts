@@ -30,6 +30,8 @@ export interface TaskChange {
   readonly task: Task;
   /** Lines of output that the event completed. */
   readonly lines: readonly string[];
+  /** Why the task has to run, each cause in one line that is safe to show. */
+  readonly causes?: readonly string[];
 }
 
 interface Entry {
@@ -78,6 +80,11 @@ export class TaskBoard {
         if (entry === undefined) return undefined;
         entry.task.progress = { current: event.current, total: event.total, unit: event.unit };
         return { task: entry.task, lines: [] };
+      }
+      case "cache-miss": {
+        const entry = this.#entries.get(event.id);
+        if (entry === undefined) return undefined;
+        return { task: entry.task, lines: [], causes: event.causes.map(({ text }) => safeLine(text)) };
       }
       case "task-output": {
         const entry = this.#entries.get(event.id);

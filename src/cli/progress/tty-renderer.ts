@@ -35,6 +35,8 @@ export class TtyRenderer implements Renderer {
   readonly #warnings = new Warnings();
   readonly #warningLines: string[] = [];
   readonly #tails = new Map<Task, string[]>();
+  /** Why tasks had to run: shown at the end, when there is room. */
+  readonly #causes = new Map<Task, readonly string[]>();
   readonly #startedMs: number;
   readonly #stopTimer: () => void;
   /** Widths of the lines on the screen that belong to us. */
@@ -60,6 +62,7 @@ export class TtyRenderer implements Renderer {
     }
     const change = this.#board.apply(event);
     if (change !== undefined) this.#keepTail(change);
+    if (change?.causes !== undefined) this.#causes.set(change.task, change.causes);
     // Work that never lets the timer run still shows how far it is.
     if (this.#options.nowMs() - this.#drawnMs >= FRAME_INTERVAL_MS) this.#draw();
   }
@@ -71,7 +74,11 @@ export class TtyRenderer implements Renderer {
     if (this.#board.tasks.length === 0 && !this.#hasDrawn && this.#warningLines.length === 0) return;
     const { columns } = this.#options.size();
     const frame = this.#frame(how, columns, undefined);
-    const rest = [...this.#failedOutput(), ...this.#warningLines.map((warning) => `WARNING: ${warning}`)];
+    const rest = [
+      ...this.#explanations(),
+      ...this.#failedOutput(),
+      ...this.#warningLines.map((warning) => `WARNING: ${warning}`),
+    ];
     const after = rest.map((line) => `${line}\n`).join("");
     this.#options.write(`${this.#overdrawn(frame, columns)}${after}${this.#hasDrawn ? SHOW_CURSOR : ""}`);
   }
@@ -108,6 +115,15 @@ export class TtyRenderer implements Renderer {
     if (lines.length === 0) return;
     const tail = [...(this.#tails.get(task) ?? []), ...lines.slice(-KEPT_LINES)];
     this.#tails.set(task, tail.slice(-KEPT_LINES));
+  }
+
+  #explanations(): string[] {
+    if (this.#causes.size === 0) return [];
+    const steps = [...this.#causes].flatMap(([{ name }, causes]) => [
+      ` ${name}`,
+      ...causes.map((cause) => `   ${cause}`),
+    ]);
+    return ["", "Why steps ran:", ...steps];
   }
 
   #failedOutput(): string[] {

@@ -1,12 +1,14 @@
 /** `FROM name` where a named context holds files: they are the one layer of the base. */
 
+import type { PlannedStage } from "../../plan/build-plan.js";
 import type { RunContext } from "../run-context.js";
 import type { StageResult } from "../run-stage.js";
+import { stepLayer } from "../step-layer.js";
 import { isoTime } from "../times.js";
-import { runCopyStep } from "./copy-step.js";
+import { copyWork } from "./copy-step.js";
 
-/** The base that the named context `name` makes: no config, and a history line so that there is one for each layer. */
-export async function contextLayer(run: RunContext, name: string): Promise<StageResult> {
+/** The base of `stage` that the named context `name` makes: no config, and a history line, so that each layer has one. */
+export async function contextLayer(run: RunContext, stage: PlannedStage, name: string): Promise<StageResult> {
   const step = {
     kind: "copy",
     instruction: "COPY",
@@ -22,8 +24,10 @@ export async function contextLayer(run: RunContext, name: string): Promise<Stage
     parents: false,
     exclude: [],
   } as const;
-  const options = { compression: run.compression, mayReuse: true };
-  const layer = await runCopyStep(run, step, [], () => Promise.reject(new Error("no stage is read")), options);
+  const place = { trail: run.trail.begin(stage, []), index: -1, title: step.createdBy, taskId: undefined };
+  const options = { compression: run.compression, mayReuse: true, platform: stage.platform, place };
+  const work = await copyWork(run, step, [], () => Promise.reject(new Error("no stage is read")), options);
+  const layer = await stepLayer(run, work);
   const created = isoTime(layer.createdSeconds);
   const line = { created, created_by: step.createdBy, comment: "ocibuild" };
   return { diffIds: [layer.diffId], base: undefined, history: [line], created };

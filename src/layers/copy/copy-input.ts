@@ -1,5 +1,5 @@
 /** A source of a COPY or ADD step: what it adds to the cache key, and what there is to copy. */
-import type { StepInput } from "../../cache/step-cache.js";
+import type { StepFile } from "../../cache/step-files.js";
 import type { Abortable } from "../../oci/blobs.js";
 import type { TreeNode } from "../../tree/file-tree.js";
 import { type ByteString, bytesOf } from "../../util/bytes.js";
@@ -15,8 +15,8 @@ export type CopyPart =
 export interface CopyInput {
   /** What the source adds to the key of the step. */
   digest(options: Abortable): Promise<string>;
-  /** Files with digests, for explaining; those that are known by now. */
-  files(): Iterable<StepInput>;
+  /** What the digest is of, for explaining; `undefined` for a source that is not a set of files. */
+  files(): Promise<Iterable<StepFile> | undefined>;
   /** What there is to copy, in order. */
   parts(): Promise<readonly CopyPart[]>;
 }

@@ -1,6 +1,6 @@
 /** The sources of a COPY or ADD step, each by its kind; files of trees and of the Dockerfile itself. */
 import { createHash } from "node:crypto";
-import type { StepInput } from "../../cache/step-cache.js";
+import type { StepFile } from "../../cache/step-files.js";
 import { chainIdOf } from "../../oci/digest.js";
 import type { CopySource, CopyStep } from "../../plan/steps/copy.js";
 import { bytesContent, type FileContent, fileMeta } from "../fs/fs-node.js";
@@ -11,7 +11,7 @@ import type { Selection } from "./copy.js";
 import { type CopyInput, type CopyPart, oneFile } from "./copy-input.js";
 import { GitInput } from "./git-input.js";
 import { HttpInput } from "./http-input.js";
-import { digestSelections, knownInputs, selectSource } from "./select.js";
+import { digestSelections, selectSource, stepFiles } from "./select.js";
 import type { SourceFiles } from "./stage-files.js";
 
 /** The inputs of `step`, in their order; nothing is read yet. */
@@ -41,7 +41,6 @@ class PathInput implements CopyInput {
   readonly #source: CopySource & { readonly kind: "path" };
   readonly #files: SourceFiles;
   #selections: Promise<Selection[]> | undefined;
-  #selected: readonly Selection[] = [];
 
   constructor(run: RunContext, step: CopyStep, source: CopySource & { kind: "path" }, files: SourceFiles) {
     this.#run = run;
@@ -78,8 +77,8 @@ class PathInput implements CopyInput {
     return digestSelections(tree, selections);
   }
 
-  files(): Iterable<StepInput> {
-    return knownInputs(this.#selected);
+  async files(): Promise<Iterable<StepFile>> {
+    return stepFiles(await this.#select());
   }
 
   async parts(): Promise<readonly CopyPart[]> {
@@ -104,14 +103,12 @@ class PathInput implements CopyInput {
     this.#selections ??= this.#files.tree().then((tree) => {
       const { exclude, parents } = this.#step;
       const isContext = this.#files.kind === "context";
-      const selections = selectSource(tree, this.#source.pattern, {
+      return selectSource(tree, this.#source.pattern, {
         exclude,
         parents,
         isContext,
         onSkipped: (message) => this.#run.onEvent({ type: "warning", message }),
       });
-      this.#selected = selections;
-      return selections;
     });
     return this.#selections;
   }
@@ -125,7 +122,7 @@ function inlineInput(run: RunContext, name: string, content: string): CopyInput 
   const meta = fileMeta(0o644, 0, 0, bytes.length, nowSeconds);
   return {
     digest: async () => `sha256:${sha256.toString("hex")}`,
-    files: () => [],
+    files: async () => [],
     parts: async () => [{ kind: "files", selection: oneFile(name, meta, bytesContent(bytes, sha256)) }],
   };
 }

@@ -1,17 +1,19 @@
-/** Runs a COPY or ADD step: selects, looks for a record, and if there is none copies and seals. */
-import type { StepInput } from "../../cache/step-cache.js";
+/** COPY and ADD steps: what selects, what is looked for, and if there is none what copies and seals. */
+import type { StepFileGroup } from "../../cache/step-files.js";
+import { redactUrl } from "../../http/address.js";
 import { chainIdOf, type DiffId } from "../../oci/digest.js";
-import { type CopyStep, projection } from "../../plan/steps/copy.js";
+import type { CopySource, CopyStep } from "../../plan/steps/copy.js";
 import { parseModeChange } from "../../tree/chmod.js";
 import { treePath } from "../../tree/paths.js";
 import { resolveInTree } from "../../tree/resolve.js";
 import { bytesOf } from "../../util/bytes.js";
 import { forEachLimited } from "../../util/for-each-limited.js";
+import { hideCredentials } from "../../util/hide-credentials.js";
 import { FsEdit } from "../fs/fs-edit.js";
 import type { RunContext } from "../run-context.js";
-import { type SealEditOptions, sealEdit } from "../seal/seal-edit.js";
-import { stepLayer } from "../step-layer.js";
-import type { StepLayer } from "../step-result.js";
+import { sealEdit } from "../seal/seal-edit.js";
+import type { StepOptions, StepWork } from "../step-layer.js";
+import { stepShape } from "../step-shape.js";
 import { type CopyOptions, copySelection, type Destination, makeDirectories } from "./copy.js";
 import type { CopyInput } from "./copy-input.js";
 import { copyInputs } from "./copy-inputs.js";
@@ -20,34 +22,47 @@ import { type StageLayers, sourceFiles } from "./stage-files.js";
 import { unpackArchive } from "./unpack-archive.js";
 
 /**
- * The layer of a COPY or ADD step.
- * @throws LAYER_COPY, CONTEXT_…, LAYER_UNKNOWN_USER, REGISTRY_…; the signal's reason
+ * The work of a COPY or ADD step. Making its layer throws LAYER_COPY, CONTEXT_…, LAYER_UNKNOWN_USER, REGISTRY_…; the
+ * signal's reason.
  */
-export async function runCopyStep(
+export async function copyWork(
   run: RunContext,
   step: CopyStep,
   parent: readonly DiffId[],
   stageLayers: StageLayers,
-  options: SealEditOptions & { readonly mayReuse: boolean },
-): Promise<StepLayer> {
+  options: StepOptions,
+): Promise<StepWork> {
   // A linked layer knows nothing of what is below it, so it fits on any base (and is found again on any).
   const start = step.link && step.chmod === undefined ? [] : parent;
   const files = await sourceFiles(run, step.from, stageLayers);
   const inputs = copyInputs(run, step, files);
-  return stepLayer(run, {
-    kind: step.kind,
-    projection: projection(step),
+  const place = run.trail.placeOf(step.from);
+  return {
+    shape: stepShape(step, options.platform, run),
     parent: start,
     mayReuse: options.mayReuse,
     source: files.kind === "context" ? `context ${files.name}` : `layers ${chainIdOf(files.diffIds)}`,
+    place: options.place,
+    about: { buildArgs: [], place: () => place, sourceNames: step.sources.map(sourceName) },
     inputs: () => digestsOf(run, inputs),
-    inputFiles: () => filesOf(inputs),
+    files: () => filesOf(inputs),
     make: async () => sealEdit(run, await copied(run, step, start, inputs), options),
-  });
+  };
 }
 
-function* filesOf(inputs: readonly CopyInput[]): Generator<StepInput> {
-  for (const input of inputs) yield* input.files();
+async function filesOf(inputs: readonly CopyInput[]): Promise<readonly StepFileGroup[]> {
+  const groups: StepFileGroup[] = [];
+  for (const input of inputs) {
+    const files = await input.files();
+    if (files !== undefined) groups.push({ name: "", files });
+  }
+  return groups;
+}
+
+/** What a source that is not a set of files is called. */
+function sourceName(source: CopySource): string | undefined {
+  if (source.kind === "http") return redactUrl(new URL(source.url));
+  return source.kind === "git" ? hideCredentials(source.remote) : undefined;
 }
 
 /** Sources of one step that are read at a time: downloads wait for one another otherwise. */

@@ -1,5 +1,4 @@
 /** A git repository as source of ADD: the key holds the commit, the files are fetched only when a layer is made. */
-import type { StepInput } from "../../cache/step-cache.js";
 import type { Abortable } from "../../oci/blobs.js";
 import type { CopyStep, GitSource } from "../../plan/steps/copy.js";
 import type { RunContext } from "../run-context.js";
@@ -21,8 +20,8 @@ export class GitInput implements CopyInput {
     return this.#run.git.digest(this.#source, options);
   }
 
-  files(): Iterable<StepInput> {
-    return [];
+  async files(): Promise<undefined> {
+    return undefined;
   }
 
   async parts(): Promise<readonly CopyPart[]> {

@@ -1,5 +1,4 @@
 /** A file from a web server as source of ADD. */
-import type { StepInput } from "../../cache/step-cache.js";
 import { redactUrl } from "../../http/address.js";
 import type { Abortable } from "../../oci/blobs.js";
 import type { CopySource } from "../../plan/steps/copy.js";
@@ -24,8 +23,8 @@ export class HttpInput implements CopyInput {
     return this.#run.remoteFiles.digest(url, checksum, options);
   }
 
-  files(): Iterable<StepInput> {
-    return [];
+  async files(): Promise<undefined> {
+    return undefined;
   }
 
   async parts(): Promise<readonly CopyPart[]> {

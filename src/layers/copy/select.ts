@@ -1,14 +1,16 @@
 /** What COPY takes: source paths of one file tree, resolved and walked once, so that key and layer see the same nodes. */
+import { createHash } from "node:crypto";
+import { CONTENT_BYTES, type StepFile } from "../../cache/step-files.js";
 import { OcibuildError } from "../../errors.js";
 import { explainMissing } from "../../tree/explain-missing.js";
 import type { ContentReader, FileTree, TreeNode } from "../../tree/file-tree.js";
 import { expandParentsSource, expandSource } from "../../tree/glob.js";
 import { type IgnoreMatcher, matcherForPatterns } from "../../tree/ignore-matcher.js";
-import { baseName, joinPath } from "../../tree/paths.js";
+import { baseName } from "../../tree/paths.js";
 import { resolveInTree } from "../../tree/resolve.js";
 import { digestSelection } from "../../tree/selection-digest.js";
 import { walkTree } from "../../tree/walk.js";
-import { type ByteString, textOf } from "../../util/bytes.js";
+import { type ByteString, byteStringOf, compareBytes, textOf } from "../../util/bytes.js";
 import { goQuote } from "../../util/go-format.js";
 import type { FileContent } from "../fs/fs-node.js";
 import { FsTree } from "../fs/fs-tree.js";
@@ -143,14 +145,37 @@ function* named(selections: readonly Selection[]): Generator<{ name: ByteString;
   }
 }
 
-/** The files of `selections` with their digests as hex, as far as they are known: what a cache record lists. */
-export function* knownInputs(selections: readonly Selection[]): Generator<{ path: string; digest: string }> {
-  for (const { name, nodes } of selections) {
-    for (const { relative, content } of nodes) {
-      const digest = content?.knownDigest();
-      if (digest !== undefined) yield { path: joinPath(name, relative), digest: digest.toString("hex") };
+/** What `digestSelections` is of, for explaining a miss: content as far as it is known. */
+export function* stepFiles(selections: readonly Selection[]): Generator<StepFile> {
+  const firstNames = new Map<string, ByteString>();
+  for (const { nodes } of selections) {
+    for (const { path, node, content } of nodes) {
+      const { mode, uid, gid, inode } = node;
+      const known = inode === undefined ? undefined : firstNames.get(inode);
+      if (inode !== undefined && known === undefined) firstNames.set(inode, path);
+      const xattrs = attributesMark(node);
+      if (known !== undefined) yield { path, type: "hardlink", mode, uid, gid, content: known, xattrs };
+      else yield { path, type: node.type, mode, uid, gid, content: contentMark(node, content), xattrs };
     }
   }
+}
+
+function contentMark(node: TreeNode, content: FileContent | undefined): ByteString {
+  if (node.type === "symlink") return node.linkname;
+  if (node.type === "char" || node.type === "block") return `${node.devMajor}:${node.devMinor}` as ByteString;
+  return (content?.knownDigest()?.toString("latin1", 0, CONTENT_BYTES) ?? "") as ByteString;
+}
+
+/** Bytes kept of a digest of extended attributes. */
+const ATTRIBUTES_BYTES = 8;
+
+function attributesMark({ xattrs }: TreeNode): ByteString {
+  if (xattrs === undefined || xattrs.size === 0) return "" as ByteString;
+  const hash = createHash("sha256");
+  for (const [name, value] of [...xattrs].sort(([a], [b]) => compareBytes(a, b))) {
+    hash.update(`${name.length}:${name}${value.length}:`, "latin1").update(value);
+  }
+  return byteStringOf(hash.digest().subarray(0, ATTRIBUTES_BYTES));
 }
 
 /** A source that climbs out of its tree, as written. */

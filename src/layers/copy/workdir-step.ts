@@ -1,30 +1,32 @@
-/** Runs a WORKDIR step. */
+/** WORKDIR steps. */
 import type { DiffId } from "../../oci/digest.js";
-import { projection, type WorkdirStep } from "../../plan/steps/workdir.js";
+import type { WorkdirStep } from "../../plan/steps/workdir.js";
 import { bytesOf } from "../../util/bytes.js";
+import { READS_NOTHING } from "../explain/explain-miss.js";
 import { FsEdit } from "../fs/fs-edit.js";
 import type { RunContext } from "../run-context.js";
-import { type SealEditOptions, sealEdit } from "../seal/seal-edit.js";
-import { stepLayer } from "../step-layer.js";
-import type { StepLayer } from "../step-result.js";
+import { sealEdit } from "../seal/seal-edit.js";
+import type { StepOptions, StepWork } from "../step-layer.js";
+import { stepShape } from "../step-shape.js";
 import { makeDirectories } from "./copy.js";
 import { ownerIn } from "./owner-in.js";
 
-/** The layer with the working directory; empty when it was there. @throws LAYER_COPY when a file is in the way */
-export function runWorkdirStep(
+/** Makes the layer with the working directory; empty when it was there. Throws LAYER_COPY when a file is in the way. */
+export function workdirWork(
   run: RunContext,
   step: WorkdirStep,
   parent: readonly DiffId[],
-  options: SealEditOptions & { readonly mayReuse: boolean },
-): Promise<StepLayer> {
-  return stepLayer(run, {
-    kind: step.kind,
-    projection: projection(step),
+  options: StepOptions,
+): StepWork {
+  return {
+    shape: stepShape(step, options.platform, run),
     parent,
     mayReuse: options.mayReuse,
     source: "",
+    place: options.place,
+    about: READS_NOTHING,
     inputs: async () => [],
-    inputFiles: () => [],
+    files: async () => [],
     make: async () => {
       const tree = await run.layers.tree(parent, run);
       const owner = step.user === "" ? undefined : await ownerIn(run, step.user, parent);
@@ -33,5 +35,5 @@ export function runWorkdirStep(
       makeDirectories(edit, bytesOf(step.path.slice(1)), { owner, mode: undefined, nowSeconds });
       return sealEdit(run, edit, options);
     },
-  });
+  };
 }

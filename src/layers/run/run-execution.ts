@@ -21,7 +21,8 @@ export interface RunExecution {
 export const CHANGESET_LIMIT_BYTES: number = 64 * 1024 ** 3;
 
 /** What of it enters the cache keys of commands: what they can see. Who runs them is none of it. */
-export function projectExecution({ network, hostname, hosts, shmSizeBytes, ulimits }: RunExecution): JsonObject {
+export function projectExecution(execution: Omit<RunExecution, "executor" | "secret">): JsonObject {
+  const { network, hostname, hosts, shmSizeBytes, ulimits } = execution;
   return {
     network,
     hostname,

@@ -1,5 +1,6 @@
 /** The mounts of a RUN as an executor takes them: sources found, secrets and agents that the build was not given left out. */
 
+import type { StepFile } from "../../cache/step-files.js";
 import { OcibuildError } from "../../errors.js";
 import type { Mount, RootFiles } from "../../executor/contract.js";
 import { chainIdOf, type DiffId } from "../../oci/digest.js";
@@ -7,7 +8,7 @@ import type { PlannedMount } from "../../plan/steps/run.js";
 import { treePath } from "../../tree/paths.js";
 import { type ByteString, bytesOf, textOf } from "../../util/bytes.js";
 import { copySelection, type Selection } from "../copy/copy.js";
-import { digestSelections, selectPath } from "../copy/select.js";
+import { digestSelections, selectPath, stepFiles } from "../copy/select.js";
 import { type SourceFiles, type StageLayers, sourceFiles } from "../copy/stage-files.js";
 import { FsEdit } from "../fs/fs-edit.js";
 import { emptyTree } from "../fs/fs-tree.js";
@@ -69,6 +70,18 @@ export class RunMount {
     const digest = digestSelections(selection.tree, [selection]);
     if (files.kind === "layers") this.#run.store.steps.put(parts, { digest });
     return digest;
+  }
+
+  /** Where the command sees it; empty for a secret that is a variable only, and for agents without a place. */
+  get target(): string {
+    return this.planned.target ?? "";
+  }
+
+  /** What `digest` is of, for explaining a miss; `undefined` when there are no files. @throws LAYER_COPY, CONTEXT_… */
+  async stepFiles(): Promise<Iterable<StepFile> | undefined> {
+    const files = this.#files;
+    if (files === undefined || this.#isEmpty(files)) return undefined;
+    return stepFiles([await this.#select(files)]);
   }
 
   /** The mount's files as layers and a path in them; a build context is packed into the store first. */

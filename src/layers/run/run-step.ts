@@ -1,30 +1,28 @@
-/** Runs a RUN step: looks for a record, and if there is none has an executor run the command, and seals what it changed. */
+/** RUN steps: what is looked for, and if there is none, an executor that runs the command and what seals its changes. */
 
+import type { StepFileGroup } from "../../cache/step-files.js";
 import { isOcibuildError, OcibuildError } from "../../errors.js";
 import type { RunSpec } from "../../executor/contract.js";
 import type { DiffId } from "../../oci/digest.js";
-import { formatPlatform } from "../../oci/platform.js";
-import type { Platform } from "../../oci/types.js";
-import { projection, type RunStep } from "../../plan/steps/run.js";
+import type { RunStep } from "../../plan/steps/run.js";
 import { resolveInTree } from "../../tree/resolve.js";
 import { type ByteString, bytesOf } from "../../util/bytes.js";
 import { makeDirectories } from "../copy/copy.js";
 import type { StageLayers } from "../copy/stage-files.js";
+import type { FilePlace } from "../explain/compare-files.js";
 import { FsEdit } from "../fs/fs-edit.js";
 import { FsTree } from "../fs/fs-tree.js";
 import type { RunContext } from "../run-context.js";
-import { type SealEditOptions, sealEdit } from "../seal/seal-edit.js";
-import { stepLayer } from "../step-layer.js";
-import type { StepLayer } from "../step-result.js";
+import { sealEdit } from "../seal/seal-edit.js";
+import type { StepOptions, StepWork } from "../step-layer.js";
+import { stepShape } from "../step-shape.js";
 import { applyChangeset, readChangeset } from "./changeset.js";
-import { CHANGESET_LIMIT_BYTES, projectExecution, type RunExecution } from "./run-execution.js";
+import { CHANGESET_LIMIT_BYTES, type RunExecution } from "./run-execution.js";
 import { OutputTail, processSentence, runFailed } from "./run-failure.js";
 import { type ExecutorMounts, executorMounts, RunMount, rootFilesOf } from "./run-mounts.js";
 import { type RunUser, runUser, USER_FILES } from "./run-user.js";
 
-export interface RunStepOptions extends SealEditOptions {
-  readonly mayReuse: boolean;
-  readonly platform: Platform;
+export interface RunStepOptions extends StepOptions {
   /** Told what the command prints, as it comes. */
   readonly onOutput: (stream: "stdout" | "stderr", chunk: Uint8Array) => void;
 }
@@ -32,38 +30,55 @@ export interface RunStepOptions extends SealEditOptions {
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * The layer of a RUN step.
- * @throws RUN_FAILED, LAYER_UNKNOWN_USER, LAYER_COPY, OPTIONS_INVALID, EXECUTOR_…, LIMIT_EXCEEDED; the signal's reason
+ * The work of a RUN step. Making its layer throws RUN_FAILED, LAYER_UNKNOWN_USER, LAYER_COPY, OPTIONS_INVALID, EXECUTOR_…,
+ * LIMIT_EXCEEDED; the signal's reason.
  */
-export async function runRunStep(
+export async function runWork(
   run: RunContext,
   step: RunStep,
   parent: readonly DiffId[],
   stageLayers: StageLayers,
   options: RunStepOptions,
-): Promise<StepLayer> {
-  const { execution } = run;
-  if (execution === undefined) throw new Error("a plan with RUN steps was started without an executor");
+): Promise<StepWork> {
   const mounts: RunMount[] = [];
   for (const planned of step.mounts) mounts.push(await RunMount.open(run, planned, stageLayers));
-  return stepLayer(run, {
-    kind: step.kind,
-    projection: {
-      step: projection(step),
-      platform: formatPlatform(options.platform),
-      execution: projectExecution(execution),
-    },
+  return {
+    shape: stepShape(step, options.platform, run),
     parent,
     mayReuse: options.mayReuse,
     source: mounts.map(({ source }) => source).join("\n"),
+    place: options.place,
+    about: {
+      buildArgs: step.buildArgs,
+      place: (target) => placeOfMount(run, mounts, target),
+      sourceNames: [],
+    },
     inputs: async () => {
       const digests: string[] = [];
       for (const mount of mounts) digests.push((await mount.digest()) ?? "");
       return digests;
     },
-    inputFiles: () => [],
-    make: () => runCommand(run, execution, step, parent, mounts, options),
-  });
+    files: async () => {
+      const groups: StepFileGroup[] = [];
+      for (const mount of mounts) {
+        const files = await mount.stepFiles();
+        if (files !== undefined) groups.push({ name: mount.target, files });
+      }
+      return groups;
+    },
+    make: () => {
+      const { execution } = run;
+      if (execution === undefined) throw new Error("a plan with RUN steps was started without an executor");
+      return runCommand(run, execution, step, parent, mounts, options);
+    },
+  };
+}
+
+function placeOfMount(run: RunContext, mounts: readonly RunMount[], target: string): FilePlace {
+  const mount = mounts.find((candidate) => candidate.target === target);
+  const hasFiles = mount !== undefined && "from" in mount.planned;
+  const { top, name } = hasFiles ? run.trail.placeOf(mount.planned.from) : { top: "", name: "" };
+  return { top, name: `${name} (mounted at ${target})` };
 }
 
 async function runCommand(

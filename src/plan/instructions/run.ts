@@ -38,6 +38,7 @@ export function planRun(scope: Scope, instruction: RunInstruction): void {
     createdBy: runHistory(args, buildArgs),
     args,
     env,
+    buildArgs: [...buildArgs.keys()],
     proxyEnv: context.proxyEnv,
     cwd: cleanAbsolute(draft.workdir, draft.platform!),
     user: draft.image.user,

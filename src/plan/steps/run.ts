@@ -7,6 +7,8 @@ export interface RunStep extends StepBase<"run"> {
   readonly args: readonly string[];
   /** Sorted `NAME=value`: the config's Env and the build args in scope. */
   readonly env: readonly string[];
+  /** Names of the build args in `env`, for explaining; not part of the cache key. */
+  readonly buildArgs: readonly string[];
   /** `http_proxy` and its like from the build args: given to the command, not part of the cache key. Sorted. */
   readonly proxyEnv: readonly string[];
   /** Absolute and clean. */
@@ -71,7 +73,7 @@ export type PlannedMount =
 
 /**
  * Cache projection. Left out because they must not matter: the secrets' values (which are not here at all), which
- * cache a cache mount is, and the proxy variables.
+ * cache a cache mount is, the proxy variables, and which variables are build args.
  */
 export function projection(step: RunStep): JsonObject {
   return {

@@ -17,6 +17,7 @@ describe("RUN", () => {
       mounts: [],
       network: "none",
       security: "insecure",
+      buildArgs: [],
       proxyEnv: [],
       createdBy: "RUN /bin/sh -c make $X",
     });

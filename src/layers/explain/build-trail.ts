@@ -1,0 +1,163 @@
+/**
+ * What this build does, stage by stage, and what earlier builds of the project did: so that a step that is not in the
+ * cache can be compared with what it was before.
+ */
+
+import type { JournalBase, JournalStage, JournalStep } from "../../cache/build-journals.js";
+import { shapeKey } from "../../cache/key.js";
+import type { Store } from "../../cache/store.js";
+import { chainIdOf, type DiffId } from "../../oci/digest.js";
+import { formatPlatform } from "../../oci/platform.js";
+import type { BuildPlan, FileSource, PlannedStage, StageId } from "../../plan/build-plan.js";
+import { type LayerStep, type ShapeSurroundings, stepShape } from "../step-shape.js";
+import { alignSteps } from "./align-steps.js";
+import type { FilePlace } from "./compare-files.js";
+import { stageLabel, stepTitle } from "./step-title.js";
+
+export interface BuildTrailOptions {
+  readonly store: Store;
+  /** Identifies the project: what is built from where. */
+  readonly project: string;
+  readonly plan: BuildPlan;
+  readonly surroundings: ShapeSurroundings;
+}
+
+export class BuildTrail {
+  readonly #options: BuildTrailOptions;
+  readonly #stages: StageTrail[] = [];
+  #earlier: readonly JournalStage[] | undefined;
+
+  constructor(options: BuildTrailOptions) {
+    this.#options = options;
+  }
+
+  /** Begins a stage, which starts from the layers `base`. */
+  begin(stage: PlannedStage, base: readonly DiffId[]): StageTrail {
+    const trail = new StageTrail(stage, this.#baseOf(stage, base), this.#options.surroundings, () => this.earlier);
+    this.#stages.push(trail);
+    return trail;
+  }
+
+  /** What earlier builds did, newest first. */
+  get earlier(): readonly JournalStage[] {
+    this.#earlier ??= this.#options.store.journals.load(this.#options.project);
+    return this.#earlier;
+  }
+
+  /** How explanations call where files come from. */
+  placeOf(source: FileSource): FilePlace {
+    switch (source.kind) {
+      case "stage":
+        return { top: "/", name: ` of stage ${JSON.stringify(this.#labelOf(source.stage))}` };
+      case "image":
+        return { top: "/", name: ` of ${source.reference}` };
+      case "named-context":
+        return { top: "", name: ` of context ${JSON.stringify(source.name)}` };
+      default:
+        return { top: "", name: "" };
+    }
+  }
+
+  /** Remembers what was done, for the builds to come. Never fails. */
+  save(): void {
+    const { store, project } = this.#options;
+    if (store.writable)
+      store.journals.add(
+        project,
+        this.#stages.map((stage) => stage.toJournal()),
+      );
+  }
+
+  #labelOf(id: StageId): string {
+    const stage = this.#options.plan.stages.find((candidate) => candidate.id === id);
+    return stage === undefined ? id : stageLabel(stage);
+  }
+
+  #baseOf({ base }: PlannedStage, layers: readonly DiffId[]): JournalBase {
+    const chain = chainIdOf(layers) ?? null;
+    switch (base.kind) {
+      case "scratch":
+        return { kind: "scratch", name: "scratch", digest: null, chain };
+      case "stage":
+        return { kind: "stage", name: this.#labelOf(base.stage), digest: null, chain };
+      case "image":
+        return { kind: "image", name: base.reference, digest: base.image.descriptor.digest, chain };
+      case "named-context":
+        return { kind: "named-context", name: base.name, digest: null, chain };
+      default:
+        return base satisfies never;
+    }
+  }
+}
+
+/** A step of an earlier build that a step of this one corresponds to. */
+export interface Counterpart {
+  readonly stage: JournalStage;
+  readonly index: number;
+  /** For each step of this build the index of its counterpart in `stage`, or -1. */
+  readonly pairs: readonly number[];
+}
+
+export class StageTrail {
+  readonly stage: PlannedStage;
+  readonly base: JournalBase;
+  /** What was done so far. */
+  readonly done: JournalStep[] = [];
+  readonly #surroundings: ShapeSurroundings;
+  readonly #earlier: () => readonly JournalStage[];
+  #planned: readonly Pick<JournalStep, "kind" | "title" | "shape">[] | undefined;
+  #aligned: readonly Omit<Counterpart, "index">[] | undefined;
+
+  constructor(
+    stage: PlannedStage,
+    base: JournalBase,
+    surroundings: ShapeSurroundings,
+    earlier: () => readonly JournalStage[],
+  ) {
+    this.stage = stage;
+    this.base = base;
+    this.#surroundings = surroundings;
+    this.#earlier = earlier;
+  }
+
+  /** The steps that make layers, as planned. */
+  get planned(): readonly Pick<JournalStep, "kind" | "title" | "shape">[] {
+    this.#planned ??= this.stage.steps.flatMap((step) => {
+      if (step.kind === "config") return [];
+      const shape = shapeKey(stepShape(step as LayerStep, this.stage.platform, this.#surroundings));
+      return [{ kind: step.kind, title: stepTitle(step), shape }];
+    });
+    return this.#planned;
+  }
+
+  /** Whether earlier builds had this stage. */
+  get isKnown(): boolean {
+    return this.#runs.length > 0;
+  }
+
+  /** What earlier builds did in the place of the step `index`, newest first, those for the same platform before others. */
+  counterparts(index: number): readonly Counterpart[] {
+    return this.#runs.flatMap(({ stage, pairs }) => {
+      const found = pairs[index] ?? -1;
+      return found === -1 ? [] : [{ stage, pairs, index: found }];
+    });
+  }
+
+  toJournal(): JournalStage {
+    const { stage, base } = this;
+    return { stage: stageLabel(stage), platform: formatPlatform(stage.platform), base, steps: this.done };
+  }
+
+  get #runs(): readonly Omit<Counterpart, "index">[] {
+    if (this.#aligned !== undefined) return this.#aligned;
+    const label = stageLabel(this.stage);
+    const platform = formatPlatform(this.stage.platform);
+    const same = this.#earlier().filter(({ stage }) => stage === label);
+    const sorted = [
+      ...same.filter((run) => run.platform === platform),
+      ...same.filter((run) => run.platform !== platform),
+    ];
+    this.#aligned = sorted.map((stage) => ({ stage, pairs: alignSteps(stage.steps, this.planned) }));
+    return this.#aligned;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * A tree with the permission bits that git would record: checkouts of one commit differ in what git does not keep (the
+ * umask of who made them), and these are equal then.
+ */
+import type { ByteString } from "../util/bytes.js";
+import type { ContentReader, FileTree, TreeNode } from "./file-tree.js";
+
+const OWNER_EXECUTES = 0o100;
+
+/** `tree` with 0755 for folders and for files that their owner may execute, and 0644 for all others. */
+export function gitModes(tree: FileTree): FileTree {
+  return new GitModes(tree);
+}
+
+class GitModes implements FileTree {
+  readonly #tree: FileTree;
+
+  constructor(tree: FileTree) {
+    this.#tree = tree;
+  }
+
+  lstat(path: ByteString): TreeNode | undefined {
+    const node = this.#tree.lstat(path);
+    return node && { ...node, mode: gitMode(node) };
+  }
+
+  list(path: ByteString): readonly ByteString[] {
+    return this.#tree.list(path);
+  }
+
+  open(path: ByteString, node: TreeNode): ContentReader {
+    return this.#tree.open(path, node);
+  }
+
+  knownContentDigest(path: ByteString, node: TreeNode): Buffer | undefined {
+    return this.#tree.knownContentDigest(path, node);
+  }
+
+  rememberContentDigest(path: ByteString, node: TreeNode, sha256: Buffer): void {
+    this.#tree.rememberContentDigest(path, node, sha256);
+  }
+
+  describe(path: ByteString): string {
+    return this.#tree.describe(path);
+  }
+
+  explainAbsence(path: ByteString): string | undefined {
+    return this.#tree.explainAbsence(path);
+  }
+}
+
+/** Git knows files, executable files, folders and links; what it does not know keeps its mode. */
+function gitMode({ type, mode }: TreeNode): number {
+  if (type === "dir") return 0o755;
+  if (type === "file") return (mode & OWNER_EXECUTES) === 0 ? 0o644 : 0o755;
+  return mode;
+}
