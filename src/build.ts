@@ -1,23 +1,16 @@
 /** A build from top to bottom: context → Dockerfile → plan → layers → images → outputs. */
-import { DEFAULT_GZIP_LEVEL } from "./compression/compression.js";
-import { OcibuildError } from "./errors.js";
 import type { AssembledIndex } from "./oci/assemble-image.js";
 import type { Digest } from "./oci/digest.js";
-import { parsePlatform } from "./oci/platform.js";
 import type { Descriptor, Image } from "./oci/types.js";
 import type { BuildOptions } from "./options.js";
 import type { ExportResult } from "./output/exporter.js";
-import { explainPolicy, reusePolicy } from "./pipeline/cache-policy.js";
 import { execute } from "./pipeline/execute.js";
-import { refuseUnallowed, selectExecutor } from "./pipeline/executors.js";
-import { planOutputs } from "./pipeline/exporters.js";
+import { selectExecutor } from "./pipeline/executors.js";
 import { healing } from "./pipeline/healing.js";
 import { type ImageFile, imageFiles, readImageFile } from "./pipeline/image-files.js";
-import { allowed, executionSettings } from "./pipeline/run-options.js";
-import { timePolicy } from "./pipeline/source-date.js";
 import { firstRunStep } from "./plan/build-plan.js";
-import { planBuild } from "./plan/plan-build.js";
-import { openFront, openSurroundings, warningEvent } from "./prepare.js";
+import { outputsOf, planWork } from "./plan-work.js";
+import { openFront, openSurroundings } from "./prepare.js";
 
 /** A finished build. */
 export interface Built {
@@ -51,64 +44,19 @@ export async function runBuild(options: BuildOptions): Promise<Built> {
 
 async function run(options: BuildOptions): Promise<Built> {
   await using surroundings = await openSurroundings(options);
-  const { cwd, root, store, registries, remote, onEvent, startedMs, nowMs, signal } = surroundings;
-  const outputs = planOutputs({
-    outputs: options.outputs ?? [],
-    tags: options.tags ?? [],
-    push: options.push ?? false,
-    compression: options.compression ?? { kind: "gzip", level: DEFAULT_GZIP_LEVEL },
-    annotations: options.annotations ?? {},
-    cwd,
-    stdout: options.stdout ?? process.stdout,
-    store,
-    client: registries.client,
-  });
-
+  const { root, store, onEvent, nowMs, signal } = surroundings;
+  const outputs = outputsOf(options, surroundings);
   await using front = await openFront(surroundings, options);
-  const { contexts, main, source, sources } = front;
-  const plan = await planBuild({
-    ...front.input,
-    platforms: (options.platforms ?? []).map((platform) => parsePlatform(platform)),
-    labels: new Map(Object.entries(options.labels ?? {})),
-    onWarning: (warning) => onEvent(warningEvent(source, warning)),
-  });
-  refuseUnallowed(plan, source, allowed(options), options.network);
-  const settings = executionSettings(options, options.buildArgs);
+  const { source, sources } = front;
+  const planned = await planWork(surroundings, front, options, outputs);
+  const { plan } = planned;
   const { env } = process;
   await using selected =
     firstRunStep(plan) === undefined
       ? undefined
       : await selectExecutor(plan, source, options, { root, env, onEvent, signal });
-  const execution = selected && { ...settings, executor: selected.executor, secret: surroundings.secrets.read };
-
-  const reproducible = options.reproducible ?? false;
-  const commit = reproducible ? main.git : undefined;
-  const times = timePolicy({
-    reproducible,
-    epochSeconds: options.sourceDateEpoch ?? epochArgument(options.buildArgs?.["SOURCE_DATE_EPOCH"]),
-    clampFiles: outputs.some(({ spec }) => "image" in spec && spec.image.rewriteTimestamp === true),
-    contextRoot: main.root,
-    contextSeconds: commit && (await remote.gitTime(commit, "user", { signal })),
-    searchPath: process.env["PATH"] ?? "",
-    nowSeconds: Math.floor(startedMs / 1000),
-  });
-  const mayReuse = reusePolicy(options.noCache);
-  const explains = explainPolicy(options);
-  const work = {
-    store,
-    plan,
-    source,
-    contexts,
-    remote,
-    mainTree: main.tree,
-    sources,
-    outputs,
-    times,
-    mayReuse,
-    explains,
-    project: front.project,
-    execution,
-  };
+  const execution = selected && { ...planned.settings, executor: selected.executor, secret: surroundings.secrets.read };
+  const work = { ...planned, execution, onEvent, nowMs, signal };
   let isBuilt = false;
   const onBuilt = (): void => {
     isBuilt = true;
@@ -119,7 +67,7 @@ async function run(options: BuildOptions): Promise<Built> {
     outputs: written,
   } = await healing(
     store,
-    () => execute({ ...work, onEvent, nowMs, signal, onBuilt }),
+    () => execute({ ...work, onBuilt }),
     // What went to standard output cannot be taken back.
     () => !isBuilt || !outputs.some(({ spec }) => "dest" in spec && spec.dest === "-"),
   );
@@ -133,13 +81,4 @@ async function run(options: BuildOptions): Promise<Built> {
     files: (image = images[0]!) => imageFiles(root, sources, image),
     readFile: (path, image = images[0]!) => readImageFile(root, sources, image, path),
   };
-}
-
-/** @throws OPTIONS_INVALID */
-function epochArgument(text: string | undefined): number | undefined {
-  if (text === undefined || text === "") return undefined;
-  if (/^-?[0-9]{1,13}$/.test(text)) return Number(text);
-  throw new OcibuildError("OPTIONS_INVALID", `SOURCE_DATE_EPOCH expected whole seconds since 1970 but got "${text}"`, {
-    details: { option: "SOURCE_DATE_EPOCH" },
-  });
 }

@@ -16,7 +16,7 @@ export {
   OcibuildError,
   type SourceLocation,
 } from "./errors.js";
-export type { BuildEvent, OnEvent, TaskInfo, TaskOutcome } from "./events.js";
+export type { BuildEvent, FileChange, MissCause, OnEvent, TaskInfo, TaskOutcome } from "./events.js";
 export { type CopyOptions, type DefinitionBuildOptions, ImageDefinition, image } from "./image-definition.js";
 export type { ChainId, DiffId, Digest } from "./oci/digest.js";
 export type {

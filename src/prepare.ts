@@ -38,6 +38,8 @@ export interface Surroundings extends AsyncDisposable {
   readonly startedMs: number;
   /** Milliseconds since the start. */
   readonly nowMs: () => number;
+  /** Where programs are looked for: PATH. */
+  readonly searchPath: string;
   readonly signal: AbortSignal;
 }
 
@@ -72,6 +74,7 @@ export async function openSurroundings(options: BuildOptions): Promise<Surroundi
     onEvent,
     startedMs,
     nowMs,
+    searchPath: process.env["PATH"] ?? "",
     signal,
     [Symbol.asyncDispose]: async () => {
       await remote[Symbol.asyncDispose]();

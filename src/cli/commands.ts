@@ -12,7 +12,18 @@ export interface CommandEntry {
 }
 
 /** Every command but `build`, in the order of `--help`. */
-export const COMMANDS: readonly CommandEntry[] = [];
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "plan",
+    summary: "Show what a build would do, and why",
+    load: async () => (await import("./inspect/plan-command.js")).command,
+  },
+  {
+    name: "context",
+    summary: "Show what a build context holds, and why",
+    load: async () => (await import("./inspect/context-command.js")).command,
+  },
+];
 
 /** Commands that the design has and this version has not. */
 export const REFUSED_COMMANDS: readonly string[] = [
@@ -32,8 +43,6 @@ export const REFUSED_COMMANDS: readonly string[] = [
   "copy",
   "prune",
   "du",
-  "context",
-  "plan",
   "run",
 ];
 

@@ -23,6 +23,8 @@ import type { StatCache } from "./stat-cache.js";
 export interface OpenedContext extends AsyncDisposable {
   /** What COPY and ADD see. */
   readonly tree: FileTree;
+  /** The same with what the ignore file leaves out. */
+  readonly unfiltered: FileTree;
   readonly dockerfile: DockerfileText;
   /** The ignore file in force; `undefined` when there is none. */
   readonly ignoreFile: IgnoreFile | undefined;
@@ -50,7 +52,16 @@ export async function openContext(source: ContextSource, options: OpenContextOpt
     const selected = options.modes === "git" ? gitModes(all) : all;
     const tree = ignoreFile === undefined ? selected : filteredTree(selected, ignoreFile.matcher, ignoreFile.name);
     const close = async (): Promise<void> => raw.close();
-    return { tree, dockerfile, ignoreFile, root: raw.root, git: raw.git, close, [Symbol.asyncDispose]: close };
+    return {
+      tree,
+      unfiltered: selected,
+      dockerfile,
+      ignoreFile,
+      root: raw.root,
+      git: raw.git,
+      close,
+      [Symbol.asyncDispose]: close,
+    };
   } catch (error) {
     raw.close();
     throw error;

@@ -78,7 +78,8 @@ export async function runStage(
   return { diffIds, base, history, created };
 }
 
-function readStages(step: Step): readonly StageId[] {
+/** The stages that a step reads files from. */
+export function readStages(step: Step): readonly StageId[] {
   const sources: FileSource[] = [];
   if (step.kind === "copy") sources.push(step.from);
   else if (step.kind === "run") for (const mount of step.mounts) if ("from" in mount) sources.push(mount.from);

@@ -4,6 +4,7 @@ import type { Store } from "../cache/store.js";
 import type { OnEvent } from "../events.js";
 import { BuildTrail } from "../layers/explain/build-trail.js";
 import { LayerStore } from "../layers/layer-store.js";
+import { type LookedUpStage, lookUpPlan } from "../layers/look-up-plan.js";
 import type { RunExecution } from "../layers/run/run-execution.js";
 import type { RunContext } from "../layers/run-context.js";
 import { runPlan } from "../layers/run-plan.js";
@@ -19,7 +20,7 @@ import type { RemoteSources } from "./remote-sources.js";
 import { Temporaries } from "./temporaries.js";
 import { type WrittenOutputs, writeOutputs } from "./write-outputs.js";
 
-export interface ExecuteOptions {
+export interface RunOptions {
   readonly store: Store;
   readonly plan: BuildPlan;
   readonly source: SourceText;
@@ -40,49 +41,72 @@ export interface ExecuteOptions {
   readonly onEvent: OnEvent;
   readonly nowMs: () => number;
   readonly signal: AbortSignal;
+}
+
+export interface ExecuteOptions extends RunOptions {
   /** Told when everything is built and the outputs are next. */
   readonly onBuilt?: () => void;
 }
 
 /** @throws what the steps and the outputs throw; the signal's reason. Nothing works on in the background then. */
-export async function execute(options: ExecuteOptions): Promise<WrittenOutputs> {
-  const { store, plan, source, contexts, remote, mainTree, sources, outputs, times, mayReuse, onEvent, nowMs } =
-    options;
+export function execute(options: ExecuteOptions): Promise<WrittenOutputs> {
+  const { plan, contexts, sources, outputs } = options;
+  return withRun(options, async (run, cancel) => {
+    let results: ReadonlyMap<string, StageResult>;
+    try {
+      results = await runPlan(run, plan, cancel);
+    } finally {
+      // What was learnt of the files holds whatever became of the build.
+      contexts.saveStats();
+      run.trail.save();
+    }
+    options.onBuilt?.();
+    return writeOutputs({ run, plan, results, outputs, sources });
+  });
+}
+
+/** What the plan would find in the cache; nothing is made. @throws what reading what the steps read throws */
+export function lookUpSteps(options: RunOptions): Promise<readonly LookedUpStage[]> {
+  return withRun(options, async (run) => {
+    try {
+      return await lookUpPlan(run, options.plan);
+    } finally {
+      options.contexts.saveStats();
+    }
+  });
+}
+
+/** Opens what steps need, for `use`. */
+async function withRun<T>(
+  options: RunOptions,
+  use: (run: RunContext, cancel: (reason: unknown) => void) => Promise<T>,
+): Promise<T> {
+  const { store, plan, contexts, remote, mainTree, sources, outputs } = options;
   const abort = new AbortController();
   const signal = AbortSignal.any([options.signal, abort.signal]);
   // Every request and every step listens for the end of the build.
   setMaxListeners(0, signal);
   using layers = new LayerStore(store);
   for (const image of sources.images) layers.register(image.layers, sources.blobsOf(image));
-  const trail = new BuildTrail({ store, project: options.project, plan, surroundings: options });
   await using temporaries = new Temporaries(store);
-  const run = {
+  const run: RunContext = {
     store,
     layers,
-    source,
-    times,
+    source: options.source,
+    times: options.times,
     compression: outputs.find(({ readsRootfs, spec }) => !readsRootfs && spec.type !== "cacheonly")?.form.compression,
-    contextTree: (from: Parameters<Contexts["tree"]>[0]) => contexts.tree(from, mainTree),
+    contextTree: (from) => contexts.tree(from, mainTree),
     remoteFiles: remote.files,
     git: remote.git,
     execution: options.execution,
     createTemporary: () => temporaries.create(),
-    mayReuse,
+    mayReuse: options.mayReuse,
     flights: new Map(),
-    trail,
+    trail: new BuildTrail({ store, project: options.project, plan, surroundings: options }),
     explains: options.explains,
-    onEvent,
-    nowMs,
+    onEvent: options.onEvent,
+    nowMs: options.nowMs,
     signal,
   };
-  let results: ReadonlyMap<string, StageResult>;
-  try {
-    results = await runPlan(run, plan, (reason) => abort.abort(reason));
-  } finally {
-    // What was learnt of the files holds whatever became of the build.
-    contexts.saveStats();
-    trail.save();
-  }
-  options.onBuilt?.();
-  return writeOutputs({ run, plan, results, outputs, sources });
+  return await use(run, (reason) => abort.abort(reason));
 }

@@ -54,6 +54,11 @@ export class IgnoreMatcher {
     return this.#rules.length === 0;
   }
 
+  /** The rules in their order, as they were written. */
+  get rules(): readonly IgnoreRule[] {
+    return this.#rules.map(({ rule }) => rule);
+  }
+
   /** Cleaned patterns in their order, without `!`. */
   get patterns(): readonly { readonly pattern: ByteString; readonly isException: boolean }[] {
     return this.#rules;

@@ -29,12 +29,15 @@ export const RANKS: ReadonlyMap<string, number> = new Map([
   ["src/options.ts", 9],
   ["src/options-schema.ts", 10],
   ["src/prepare.ts", 10],
-  ["src/build.ts", 11],
-  ["src/call.ts", 11],
-  ["src/image-definition.ts", 12],
-  ["src/index.ts", 13],
-  ["src/testing/", 14],
-  ["src/cli/", 14],
+  ["src/plan-work.ts", 11],
+  ["src/build.ts", 12],
+  ["src/call.ts", 12],
+  ["src/plan-report.ts", 12],
+  ["src/context-report.ts", 12],
+  ["src/image-definition.ts", 13],
+  ["src/index.ts", 14],
+  ["src/testing/", 15],
+  ["src/cli/", 15],
 ]);
 
 /** The folder or file of the rank table that `path` belongs to. */

@@ -3,12 +3,21 @@
 import type { PlannedStage } from "../../plan/build-plan.js";
 import type { RunContext } from "../run-context.js";
 import type { StageResult } from "../run-stage.js";
-import { stepLayer } from "../step-layer.js";
+import { type StepWork, stepLayer } from "../step-layer.js";
 import { isoTime } from "../times.js";
 import { copyWork } from "./copy-step.js";
 
 /** The base of `stage` that the named context `name` makes: no config, and a history line, so that each layer has one. */
 export async function contextLayer(run: RunContext, stage: PlannedStage, name: string): Promise<StageResult> {
+  const work = await contextWork(run, stage, name);
+  const layer = await stepLayer(run, work);
+  const created = isoTime(layer.createdSeconds);
+  const line = { created, created_by: work.place.title, comment: "ocibuild" };
+  return { diffIds: [layer.diffId], base: undefined, history: [line], created };
+}
+
+/** The work of making that base's layer. */
+export function contextWork(run: RunContext, stage: PlannedStage, name: string): Promise<StepWork> {
   const step = {
     kind: "copy",
     instruction: "COPY",
@@ -26,9 +35,5 @@ export async function contextLayer(run: RunContext, stage: PlannedStage, name: s
   } as const;
   const place = { trail: run.trail.begin(stage, []), index: -1, title: step.createdBy, taskId: undefined };
   const options = { compression: run.compression, mayReuse: true, platform: stage.platform, place };
-  const work = await copyWork(run, step, [], () => Promise.reject(new Error("no stage is read")), options);
-  const layer = await stepLayer(run, work);
-  const created = isoTime(layer.createdSeconds);
-  const line = { created, created_by: step.createdBy, comment: "ocibuild" };
-  return { diffIds: [layer.diffId], base: undefined, history: [line], created };
+  return copyWork(run, step, [], () => Promise.reject(new Error("no stage is read")), options);
 }

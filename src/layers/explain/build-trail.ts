@@ -4,7 +4,7 @@
  */
 
 import type { JournalBase, JournalStage, JournalStep } from "../../cache/build-journals.js";
-import { shapeKey } from "../../cache/key.js";
+import { type StepShape, shapeKey } from "../../cache/key.js";
 import type { Store } from "../../cache/store.js";
 import { chainIdOf, type DiffId } from "../../oci/digest.js";
 import { formatPlatform } from "../../oci/platform.js";
@@ -33,13 +33,17 @@ export class BuildTrail {
 
   /** Begins a stage, which starts from the layers `base`. */
   begin(stage: PlannedStage, base: readonly DiffId[]): StageTrail {
-    const trail = new StageTrail(stage, this.#baseOf(stage, base), this.#options.surroundings, () => this.earlier);
+    const labels = new Set(this.#options.plan.stages.map(stageLabel));
+    const trail = new StageTrail(stage, this.#baseOf(stage, base), this.#options.surroundings, {
+      ofStage: () => this.#earlierStages().filter((run) => run.stage === stageLabel(stage)),
+      isKnown: () => this.#earlierStages().length > 0,
+      ofGoneStages: () => this.#earlierStages().filter((run) => !labels.has(run.stage)),
+    });
     this.#stages.push(trail);
     return trail;
   }
 
-  /** What earlier builds did, newest first. */
-  get earlier(): readonly JournalStage[] {
+  #earlierStages(): readonly JournalStage[] {
     this.#earlier ??= this.#options.store.journals.load(this.#options.project);
     return this.#earlier;
   }
@@ -90,6 +94,14 @@ export class BuildTrail {
   }
 }
 
+/** What earlier builds did, newest first. */
+interface EarlierRuns {
+  readonly isKnown: () => boolean;
+  readonly ofStage: () => readonly JournalStage[];
+  /** Of stages that are no more, under their names: one of them may have been renamed, or moved. */
+  readonly ofGoneStages: () => readonly JournalStage[];
+}
+
 /** A step of an earlier build that a step of this one corresponds to. */
 export interface Counterpart {
   readonly stage: JournalStage;
@@ -104,16 +116,11 @@ export class StageTrail {
   /** What was done so far. */
   readonly done: JournalStep[] = [];
   readonly #surroundings: ShapeSurroundings;
-  readonly #earlier: () => readonly JournalStage[];
+  readonly #earlier: EarlierRuns;
   #planned: readonly Pick<JournalStep, "kind" | "title" | "shape">[] | undefined;
   #aligned: readonly Omit<Counterpart, "index">[] | undefined;
 
-  constructor(
-    stage: PlannedStage,
-    base: JournalBase,
-    surroundings: ShapeSurroundings,
-    earlier: () => readonly JournalStage[],
-  ) {
+  constructor(stage: PlannedStage, base: JournalBase, surroundings: ShapeSurroundings, earlier: EarlierRuns) {
     this.stage = stage;
     this.base = base;
     this.#surroundings = surroundings;
@@ -124,15 +131,23 @@ export class StageTrail {
   get planned(): readonly Pick<JournalStep, "kind" | "title" | "shape">[] {
     this.#planned ??= this.stage.steps.flatMap((step) => {
       if (step.kind === "config") return [];
-      const shape = shapeKey(stepShape(step as LayerStep, this.stage.platform, this.#surroundings));
-      return [{ kind: step.kind, title: stepTitle(step), shape }];
+      return [{ kind: step.kind, title: stepTitle(step), shape: shapeKey(this.shapeOf(step as LayerStep)) }];
     });
     return this.#planned;
+  }
+
+  shapeOf(step: LayerStep): StepShape {
+    return stepShape(step, this.stage.platform, this.#surroundings);
   }
 
   /** Whether earlier builds had this stage. */
   get isKnown(): boolean {
     return this.#runs.length > 0;
+  }
+
+  /** Whether anything is known of earlier builds. */
+  get isProjectKnown(): boolean {
+    return this.isKnown || this.#earlier.isKnown();
   }
 
   /** What earlier builds did in the place of the step `index`, newest first, those for the same platform before others. */
@@ -150,14 +165,20 @@ export class StageTrail {
 
   get #runs(): readonly Omit<Counterpart, "index">[] {
     if (this.#aligned !== undefined) return this.#aligned;
-    const label = stageLabel(this.stage);
     const platform = formatPlatform(this.stage.platform);
-    const same = this.#earlier().filter(({ stage }) => stage === label);
+    const own = this.#earlier.ofStage();
+    const runs = own.length > 0 ? own : this.#earlier.ofGoneStages().filter((run) => this.#isLike(run));
     const sorted = [
-      ...same.filter((run) => run.platform === platform),
-      ...same.filter((run) => run.platform !== platform),
+      ...runs.filter((run) => run.platform === platform),
+      ...runs.filter((run) => run.platform !== platform),
     ];
     this.#aligned = sorted.map((stage) => ({ stage, pairs: alignSteps(stage.steps, this.planned) }));
     return this.#aligned;
+  }
+
+  /** Whether an earlier stage of another name may be this one: it had a step of it, or neither has a name. */
+  #isLike({ stage, steps }: JournalStage): boolean {
+    if (this.stage.name === undefined && /^[0-9]+$/.test(stage)) return true;
+    return steps.some(({ shape, title }) => this.planned.some((own) => own.shape === shape || own.title === title));
   }
 }

@@ -20,7 +20,8 @@ export function compareShapes(before: StepShape, now: StepShape, { kind, buildAr
     const [was, is] = [member(old, "step"), member(young, "step")];
     causes.push(...compareVariables(list(member(was, "env")), list(member(is, "env")), new Set(buildArgs)));
     causes.push(...compareMembers(was, is, RUN_PARTS, "instruction"));
-    causes.push(...compareMembers(old, young, { platform: "platform" }, "option"));
+    const platforms = [{ platform: member(old, "platform") }, { platform: member(young, "platform") }] as const;
+    causes.push(...compareMembers(...platforms, {}, "option"));
     const options = [member(old, "execution"), member(young, "execution")] as const;
     causes.push(...compareMembers(...options, EXECUTION_OPTIONS, "option"));
   } else {

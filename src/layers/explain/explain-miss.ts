@@ -50,6 +50,11 @@ const MOST_COMPARED = 4;
 /** Records of the same shape that are looked at when nothing is known of earlier builds of the project. */
 const MOST_STRANGERS = 8;
 
+/** Parts of an instruction that say which files it reads. */
+const SELECTING: ReadonlySet<string> = new Set(["sources", "kind of source", "--exclude", "--parents", "--mount"]);
+
+const UNRECORDED = "files that it reads changed (it is not recorded which)";
+
 /** At least one cause. @throws what reading the inputs throws */
 export async function explainMiss(store: Store, step: MissedStep): Promise<readonly MissCause[]> {
   const { trail, index } = step.place;
@@ -77,7 +82,8 @@ export async function explainMiss(store: Store, step: MissedStep): Promise<reado
   if (lost) return [{ kind: "unknown", text: "what it was made of before is no longer in the store" }];
   if (index === -1) return [{ kind: "unknown", text: "no earlier build read the same files" }];
   if (trail.isKnown) return [{ kind: "new-step", text: "new step: no earlier build had it" }];
-  return [{ kind: "first-build", text: "no earlier build of this stage is known" }];
+  if (trail.isProjectKnown) return [{ kind: "new-step", text: "new stage: no earlier build had it" }];
+  return [{ kind: "first-build", text: "no earlier build is known" }];
 }
 
 /** The causes that weigh least so far. */
@@ -113,8 +119,11 @@ async function compareWith(
   }
   const { about } = step;
   const shape = compareShapes(record.parts, parts, { kind: parts.kind, buildArgs: about.buildArgs });
-  const inputs = await compareInputs(store, step, parts, record);
+  // Which files are read follows from what the instruction says: then that is the cause.
+  const reads = shape.some(({ subject }) => subject !== undefined && SELECTING.has(subject));
+  const inputs = reads ? { causes: [], count: 0 } : await compareInputs(store, step, parts, record);
   const causes = [...shape, ...inputs.causes, ...parent];
+  if (causes.length === 0 && inputs.count > 0) causes.push({ kind: "files", text: UNRECORDED });
   // Another instruction weighs more than other layers below, and those more than any number of files.
   const weight = shape.length * 1e9 + parent.length * 1e8 + Math.min(inputs.count, 1e7);
   if (causes.length > 0) return { causes, weight };
@@ -142,8 +151,7 @@ async function compareInputs(
   const now = await filesOf(step);
   const files = known === undefined ? undefined : compareFiles(known, now, about.place);
   if (files !== undefined) causes.push(...files.causes);
-  if (causes.length === 0) causes.push({ kind: "files", text: "files that it reads changed (which is not recorded)" });
-  return { causes, count: Math.max(causes.length, files?.count ?? 0) };
+  return { causes, count: Math.max(1, causes.length, files?.count ?? 0) };
 }
 
 async function filesOf(step: MissedStep): Promise<StepFiles> {

@@ -1,0 +1,41 @@
+/** The plan for people: each stage with its steps, what is in the cache, and why the rest is not. */
+import type { PlanReport, StageReport, StepReport } from "../../plan-report.js";
+import { safeLine } from "../terminal-text.js";
+
+const WORDS: Readonly<Record<StepReport["state"], string>> = {
+  config: "config",
+  cached: "CACHED",
+  runs: "RUNS",
+  depends: "depends",
+};
+const WIDTH = Math.max(...Object.values(WORDS).map((word) => word.length));
+
+/** Several lines with a newline at the end. */
+export function formatPlan({ stages, targets }: PlanReport): string {
+  const parts = stages.map((stage) => {
+    const isTarget = targets.some((target) => target.stage === stage.id);
+    return [headOf(stage, isTarget), ...stage.steps.flatMap(stepLines)].map((line) => `${line}\n`).join("");
+  });
+  return [...parts, `${countsOf(stages)}\n`].join("\n");
+}
+
+function headOf({ id, name, platform, base }: StageReport, isTarget: boolean): string {
+  const called = name === undefined ? `stage ${id}` : `stage ${JSON.stringify(name)}`;
+  const digest = base.digest === undefined ? "" : ` (${base.digest.slice(0, "sha256:".length + 12)})`;
+  const from = base.kind === "stage" ? `stage ${base.name}` : base.name;
+  return safeLine(`${called} ${platform} from ${from}${digest}${isTarget ? ", the result" : ""}`);
+}
+
+function stepLines({ state, title, causes = [] }: StepReport): string[] {
+  const lines = [`  ${WORDS[state].padEnd(WIDTH)}  ${safeLine(title)}`];
+  for (const { text } of causes) lines.push(`  ${" ".repeat(WIDTH)}    ${safeLine(text)}`);
+  return lines;
+}
+
+function countsOf(stages: readonly StageReport[]): string {
+  const steps = stages.flatMap((stage) => stage.steps).filter(({ state }) => state !== "config");
+  const count = (state: StepReport["state"]): number => steps.filter((step) => step.state === state).length;
+  const depends = count("depends");
+  const rest = depends === 0 ? "" : `, ${depends} ${depends === 1 ? "depends" : "depend"} on what those make`;
+  return `${steps.length} ${steps.length === 1 ? "step" : "steps"}: ${count("cached")} cached, ${count("runs")} to run${rest}`;
+}
