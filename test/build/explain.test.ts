@@ -155,7 +155,7 @@ describe("a change of the Dockerfile or the options", () => {
     ["ENV", "ENV A=1\nRUN make", "ENV A=2\nRUN make", 'ENV A: "1" → "2"'],
     ["a new variable", "RUN make", "ENV A=2\nRUN make", 'ENV A: unset → "2"'],
     ["a variable less", "ENV A=1\nRUN make", "RUN make", 'variable A: "1" → unset'],
-    ["USER", "RUN make", "USER 0\nRUN make", 'user: unset → "0"'],
+    ["USER", "WORKDIR /x", "USER 5\nWORKDIR /x", 'user: unset → "5"'],
     ["--network", "RUN make", "RUN --network=none make", 'network: "default" → "none"'],
     ["a mount", "RUN make", "RUN --mount=type=tmpfs,target=/t make", '--mount: unset → "type=tmpfs,target=/t"'],
     ["--chmod", "COPY a /", "COPY --chmod=755 a /", '--chmod: unset → "755"'],
