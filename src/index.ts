@@ -1,13 +1,22 @@
 /** The public exports of `ocibuild`. */
 import { type Built, runBuild } from "./build.js";
 import { type CheckResult, type OutlineResult, runCheck, runOutline, runTargets, type TargetsResult } from "./call.js";
+import {
+  type ContextOptions,
+  type ContextReport,
+  type PathReport,
+  runContextReport,
+  runPathReports,
+} from "./context-report.js";
 import type { BuildOptions } from "./options.js";
+import { type PlanReport, runPlanReport } from "./plan-report.js";
 
 export type { Built } from "./build.js";
 export type { CheckResult, Finding, OutlineResult, TargetsResult } from "./call.js";
 export type { Compression } from "./compression/compression.js";
 export { type ContextSource, dir, type FileSelection, git, http, memory, tar } from "./context/context-source.js";
 export type { MemoryFiles } from "./context/memory-tree.js";
+export type { ContextOptions, ContextReport, PathReport } from "./context-report.js";
 export {
   type Diagnostic,
   type ErrorCode,
@@ -46,6 +55,7 @@ export {
 export type { ImageFile } from "./pipeline/image-files.js";
 export type { RunOptions } from "./pipeline/run-options.js";
 export type { SecretInput } from "./pipeline/secrets.js";
+export type { PlanReport, StageReport, StepReport } from "./plan-report.js";
 export { VERSION } from "./version.js";
 
 /**
@@ -89,4 +99,32 @@ export async function targets(options: BuildOptions): Promise<TargetsResult> {
   const { checkOptions } = await import("./options-schema.js");
   checkOptions(options);
   return runTargets(options);
+}
+
+/**
+ * Plans a build and looks into the cache: which steps are there, which would run, and why. Nothing is made.
+ *
+ * @example
+ * const { stages } = await plan({ context: "." });
+ * for (const { title, causes } of stages[0].steps) console.log(title, causes?.map(({ text }) => text));
+ * @throws what a build throws before its first step
+ */
+export async function plan(options: BuildOptions): Promise<PlanReport> {
+  const { checkOptions } = await import("./options-schema.js");
+  checkOptions(options);
+  return runPlanReport(options);
+}
+
+/** What the build context holds, and what its ignore file leaves out, by rule. @throws OcibuildError: CONTEXT_…, OPTIONS_… */
+export async function inspectContext(options: ContextOptions): Promise<ContextReport> {
+  const { checkOptions } = await import("./options-schema.js");
+  checkOptions(options);
+  return runContextReport(options);
+}
+
+/** Why each of `paths` is in the build context or not. @throws OcibuildError: CONTEXT_…, OPTIONS_… */
+export async function whyInContext(options: ContextOptions, paths: readonly string[]): Promise<readonly PathReport[]> {
+  const { checkOptions } = await import("./options-schema.js");
+  checkOptions(options);
+  return runPathReports(options, paths);
 }

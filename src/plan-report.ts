@@ -114,7 +114,7 @@ function stepReport(
   const { parent, inputs } = parts ?? {};
   return {
     kind: step.kind,
-    title,
+    title: step.kind === "config" ? withoutSecretValues(title) : title,
     location: where(step.span),
     state,
     ...(shape === undefined
@@ -132,6 +132,15 @@ function stepReport(
     ...(diffId === undefined ? {} : { diffId }),
     ...(causes.length === 0 ? {} : { causes }),
   };
+}
+
+/** `ARG NAME=…` and `ENV NAME=…` up to the first value whose name sounds like a secret: where it ends cannot be told. */
+function withoutSecretValues(title: string): string {
+  if (!/^(?:ARG|ENV) /.test(title)) return title;
+  for (const { 0: named, 1: name = "", index } of title.matchAll(/([A-Za-z_][A-Za-z0-9_]*)=/g)) {
+    if (soundsSecret(name)) return `${title.slice(0, index + named.length)}(not shown)`;
+  }
+  return title;
 }
 
 /** A projection without the values of variables whose names sound like secrets. */

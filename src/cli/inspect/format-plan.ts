@@ -12,18 +12,20 @@ const WIDTH = Math.max(...Object.values(WORDS).map((word) => word.length));
 
 /** Several lines with a newline at the end. */
 export function formatPlan({ stages, targets }: PlanReport): string {
+  const names = new Map(stages.map(({ id, name }) => [id, name]));
+  // A stage without a name is called by its number.
+  const called = (id: string): string => names.get(id) ?? id.slice(0, id.indexOf("@"));
   const parts = stages.map((stage) => {
     const isTarget = targets.some((target) => target.stage === stage.id);
-    return [headOf(stage, isTarget), ...stage.steps.flatMap(stepLines)].map((line) => `${line}\n`).join("");
+    return [headOf(stage, isTarget, called), ...stage.steps.flatMap(stepLines)].map((line) => `${line}\n`).join("");
   });
   return [...parts, `${countsOf(stages)}\n`].join("\n");
 }
 
-function headOf({ id, name, platform, base }: StageReport, isTarget: boolean): string {
-  const called = name === undefined ? `stage ${id}` : `stage ${JSON.stringify(name)}`;
+function headOf({ id, platform, base }: StageReport, isTarget: boolean, called: (id: string) => string): string {
   const digest = base.digest === undefined ? "" : ` (${base.digest.slice(0, "sha256:".length + 12)})`;
-  const from = base.kind === "stage" ? `stage ${base.name}` : base.name;
-  return safeLine(`${called} ${platform} from ${from}${digest}${isTarget ? ", the result" : ""}`);
+  const from = base.kind === "stage" ? `stage ${called(base.name)}` : base.name;
+  return safeLine(`stage ${called(id)} for ${platform} from ${from}${digest}${isTarget ? ", the result" : ""}`);
 }
 
 function stepLines({ state, title, causes = [] }: StepReport): string[] {

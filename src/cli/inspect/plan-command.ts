@@ -19,8 +19,8 @@ interface PlanRequest extends BuildRequest {
 /** Options of `build` that ask for something else than a build, or for files about its result. */
 const NOT_HERE: readonly string[] = ["check", "call", "iidfile", "metadata-file", "version"];
 
-const OPTIONS: readonly CommandLineOption<PlanRequest>[] = [
-  ...BUILD_OPTIONS.options.filter(({ name }) => !NOT_HERE.includes(name)),
+/** What `build` has not. */
+const OWN_OPTIONS: readonly CommandLineOption<PlanRequest>[] = [
   {
     kind: "switch",
     name: "json",
@@ -33,7 +33,7 @@ const OPTIONS: readonly CommandLineOption<PlanRequest>[] = [
 ];
 
 const TABLE: OptionTable<PlanRequest> = {
-  options: OPTIONS,
+  options: [...BUILD_OPTIONS.options.filter(({ name }) => !NOT_HERE.includes(name)), ...OWN_OPTIONS],
   groups: BUILD_OPTIONS.groups.filter((group) => group !== "Instead of building"),
   emptyRequest: () => ({ ...emptyRequest(), json: false }),
 };
@@ -45,7 +45,7 @@ const DESCRIPTION =
 
 export const command: Command = {
   name: "plan",
-  options: OPTIONS,
+  options: OWN_OPTIONS,
   help: (columns) =>
     formatHelp({ usage: "plan [OPTIONS] PATH | URL | -", description: DESCRIPTION, table: TABLE }, columns),
   start: async (io, args) => {
