@@ -9,7 +9,7 @@ import { selectExecutor } from "./pipeline/executors.js";
 import { healing } from "./pipeline/healing.js";
 import { type ImageFile, imageFiles, readImageFile } from "./pipeline/image-files.js";
 import { firstRunStep } from "./plan/build-plan.js";
-import { outputsOf, planWork } from "./plan-work.js";
+import { NO_EXECUTOR, outputsOf, planWork } from "./plan-work.js";
 import { openFront, openSurroundings } from "./prepare.js";
 
 /** A finished build. */
@@ -51,11 +51,14 @@ async function run(options: BuildOptions): Promise<Built> {
   const planned = await planWork(surroundings, front, options, outputs);
   const { plan } = planned;
   const { env } = process;
+  // Where everything has to be in the cache no executor need be there.
+  const runsNothing = planned.explains === "and-fails";
   await using selected =
-    firstRunStep(plan) === undefined
+    runsNothing || firstRunStep(plan) === undefined
       ? undefined
       : await selectExecutor(plan, source, options, { root, env, onEvent, signal });
-  const execution = selected && { ...planned.settings, executor: selected.executor, secret: surroundings.secrets.read };
+  const executor = runsNothing ? NO_EXECUTOR : selected?.executor;
+  const execution = executor && { ...planned.settings, executor, secret: surroundings.secrets.read };
   const work = { ...planned, execution, onEvent, nowMs, signal };
   let isBuilt = false;
   const onBuilt = (): void => {

@@ -9,7 +9,7 @@ import type { BuildOptions } from "./options.js";
 import { lookUpSteps } from "./pipeline/execute.js";
 import type { BuildPlan, PlannedBase, PlannedStage } from "./plan/build-plan.js";
 import { soundsSecret } from "./plan/secret-names.js";
-import { outputsOf, planWork } from "./plan-work.js";
+import { NO_EXECUTOR, outputsOf, planWork } from "./plan-work.js";
 import { openFront, openSurroundings } from "./prepare.js";
 import type { JsonObject, JsonValue } from "./util/canonical-json.js";
 import { locate } from "./util/source-text.js";
@@ -71,14 +71,6 @@ export async function runPlanReport(options: BuildOptions): Promise<PlanReport> 
     throw error;
   }
 }
-
-/** Nothing is run here. */
-const NO_EXECUTOR = {
-  name: "none",
-  probe: () => Promise.reject(new Error("nothing is run")),
-  run: () => Promise.reject(new Error("nothing is run")),
-  [Symbol.asyncDispose]: async () => {},
-};
 
 function reportOf(
   plan: BuildPlan,

@@ -1,6 +1,7 @@
 /** What a build is going to do, all questions answered but who runs commands: for building it, and for showing it. */
 import { DEFAULT_GZIP_LEVEL } from "./compression/compression.js";
 import { OcibuildError } from "./errors.js";
+import type { Executor } from "./executor/contract.js";
 import { parsePlatform } from "./oci/platform.js";
 import type { BuildOptions } from "./options.js";
 import { explainPolicy, reusePolicy } from "./pipeline/cache-policy.js";
@@ -16,6 +17,14 @@ export interface PlannedWork extends Omit<ExecutionOptions, "execution" | "onEve
   /** What every command gets. */
   readonly settings: ReturnType<typeof executionSettings>;
 }
+
+/** In the place of an executor where nothing runs. */
+export const NO_EXECUTOR: Executor = {
+  name: "none",
+  probe: () => Promise.reject(new Error("nothing is run")),
+  run: () => Promise.reject(new Error("nothing is run")),
+  [Symbol.asyncDispose]: async () => {},
+};
 
 /** Where the result goes; nothing is opened yet. @throws OUTPUT_INVALID, OPTIONS_INVALID */
 export function outputsOf(options: BuildOptions, { cwd, store, registries }: Surroundings): readonly PlannedOutput[] {

@@ -77,7 +77,7 @@ export class StepCache {
 
   /** The record that was stored under these keys, like `get`. */
   find(shape: ShapeKey, key: CacheKey): StepRecord | undefined {
-    return this.#read(shape, key);
+    return isKey(shape) && isKey(key) ? this.#read(shape, key) : undefined;
   }
 
   /** The files that the step of `record` read (at most 200,000), or `undefined` when that is not known. */

@@ -42,6 +42,8 @@ export interface StepFiles {
 export const CONTENT_BYTES = 16;
 /** Most files of a step that are kept. */
 const MAX_FILES = 200_000;
+/** Most bytes of all paths together: shared starts make a few bytes long paths. */
+const MAX_PATH_BYTES = 128 * 1024 * 1024;
 const MAGIC = "ocibuild step files 1" as ByteString;
 const TYPES: readonly StepFile["type"][] = ["file", "dir", "symlink", "fifo", "char", "block", "socket", "hardlink"];
 
@@ -83,6 +85,8 @@ export function decodeStepFiles(key: string, bytes: Buffer): StepFiles | undefin
   if (reader.text() !== MAGIC || reader.text() !== key) return undefined;
   const groups: { name: string; files: StepFile[] }[] = [];
   let before = "";
+  let count = 0;
+  let pathBytes = 0;
   while (reader.isIntact) {
     const tag = reader.number();
     if (tag === END || tag === CUT)
@@ -95,6 +99,8 @@ export function decodeStepFiles(key: string, bytes: Buffer): StepFiles | undefin
     const file = readFile(reader, tag - FILE, before);
     const group = groups.at(-1);
     if (file === undefined || group === undefined) return undefined;
+    pathBytes += file.path.length;
+    if (++count > MAX_FILES || pathBytes > MAX_PATH_BYTES) return undefined;
     group.files.push(file);
     before = file.path;
   }

@@ -94,9 +94,9 @@ describe("a change of files is told in one line", () => {
     });
   });
 
-  test("names of any bytes are shown as text", async () => {
+  test("names of any bytes are shown as text in one line", async () => {
     const { "COPY d /d/": lines } = await secondBuild(withFiles({ "d/ü\n#": "1" }), withFiles({ "d/ü\n#": "2" }));
-    expect(lines?.[0]).toContain("content changed");
+    expect(lines).toEqual(["d/ü\\n#: content changed"]);
   });
 });
 
@@ -296,6 +296,16 @@ describe("without records", () => {
     expect(await told(options)).toEqual({ "COPY d /d/": ["its layer is no longer in the store"] });
   });
 
+  test("K4: what cannot be remembered is said once, and the build goes on", async () => {
+    const options = fresh({ ...withFiles({ "d/a": "1" }), outputs: ["type=cacheonly"], explain: true });
+    mkdirSync(options.root, { recursive: true, mode: 0o700 });
+    for (const part of ["builds", "steps"]) writeFileSync(join(options.root, part), "in the way");
+    const { warnings, events } = await buildOnly(options);
+    expect(warnings).toHaveLength(2);
+    expect(Object.values(causesOf(events)).flat()).toMatchObject([{ kind: "first-build" }]);
+    expect((await buildOnly(options)).ran).toEqual(["COPY d /d/"]);
+  });
+
   test("K13: a journal of another version is left alone and explains nothing", async () => {
     const options = fresh({ ...withFiles({ "d/a": "1" }), outputs: ["type=cacheonly"] });
     mkdirSync(join(options.root, "builds", "v2"), { recursive: true, mode: 0o700 });
@@ -329,6 +339,14 @@ describe("requireCache", () => {
     });
     await expect(buildOnly({ ...options, noCache: true })).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
   });
+});
+
+test("requireCache needs no executor", async () => {
+  const executor = fakeExecutor(() => []);
+  const options = fresh({ ...on("COPY a /\nRUN make"), files: FILES, outputs: ["type=cacheonly"] });
+  await buildOnly({ ...options, executor });
+  await buildOnly({ ...options, executor: "none", requireCache: true });
+  await expect(buildOnly({ ...options, executor: "none" })).rejects.toMatchObject({ code: "EXECUTOR_NONE" });
 });
 
 describe("K9: contextModes", () => {

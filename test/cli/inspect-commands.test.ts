@@ -161,9 +161,9 @@ describe("ocibuild context", () => {
     expect(await say(folder, "context")).toEqual({
       code: 0,
       stderr: "",
-      stdout: `In the build context: 5 files, 82B
+      stdout: `In the build context: 5 files, 83B
   SIZE  FILES  PATH
-  62B   1      .dockerignore
+  63B   1      .dockerignore
   13B   1      Dockerfile
   4B    1      logs/
   3B    2      src/

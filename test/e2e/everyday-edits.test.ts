@@ -1,4 +1,5 @@
 /** What people change every day in a real project: which steps run again, and what is said of why. docs/cache.md shows it. */
+import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   chmodSync,
@@ -217,6 +218,15 @@ describe.runIf(ready)("everyday edits", () => {
     const clone = join(folder, "clone");
     cpSync(project, clone, { recursive: true });
     expect(await explained([], clone)).toEqual([]);
+  });
+
+  it("a clone with another umask finds everything with --context-modes git", async () => {
+    const clone = join(folder, "umask");
+    cpSync(project, clone, { recursive: true });
+    await explained(["--context-modes", "git"], clone);
+    execFileSync("chmod", ["-R", "g+w", clone]);
+    expect(await explained(["--context-modes", "git"], clone)).toEqual([]);
+    expect((await explained([], clone)).length).toBeGreaterThan(0);
   });
 
   it("is what docs/cache.md shows", () => {

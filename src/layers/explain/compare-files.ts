@@ -3,7 +3,7 @@ import type { StepFile, StepFiles } from "../../cache/step-files.js";
 import type { FileChange, MissCause } from "../../events.js";
 import { comparePaths, parentPath } from "../../tree/paths.js";
 import { type ByteString, textOf } from "../../util/bytes.js";
-import { fileCount, shownChange } from "./shown-text.js";
+import { fileCount, shownChange, shownName } from "./shown-text.js";
 
 /** More causes of one step are counted only. */
 const MOST_CAUSES = 20;
@@ -46,7 +46,7 @@ export function compareFiles(before: StepFiles, now: StepFiles, place: (group: s
       }
       const { what, ...rest } = cause;
       const subject = `${top}${textOf(path)}` || ".";
-      causes.push({ kind: "file", subject, ...rest, text: `${subject}${where}: ${what}` });
+      causes.push({ kind: "file", subject, ...rest, text: `${shownName(subject)}${where}: ${what}` });
     }
   }
   if (untold > 0) causes.push({ kind: "files", text: `and ${fileCount(untold)} more` });
@@ -80,7 +80,7 @@ function compareGroup(
   for (const { from, to, pairs } of renamed) {
     const files = pairs.length === 1 ? "" : ` (${fileCount(pairs.length)})`;
     const after = `${top}${textOf(to)}`;
-    const cause = { change: "renamed", after, what: `renamed to ${after}${files}` } as const;
+    const cause = { change: "renamed", after, what: `renamed to ${shownName(after)}${files}` } as const;
     differences.push({ path: from, count: pairs.length, cause });
   }
   differences.push(...grouped("removed", removed, gone), ...grouped("added", added, come));

@@ -29,3 +29,8 @@ function shownValue(value: string | undefined, start: number): string {
 export function fileCount(count: number): string {
   return count === 1 ? "1 file" : `${count.toLocaleString("en-US")} files`;
 }
+
+/** A name in one line, whatever is in it. */
+export function shownName(name: string): string {
+  return /[\x00-\x1f\x7f]/.test(name) ? JSON.stringify(name).slice(1, -1) : name;
+}

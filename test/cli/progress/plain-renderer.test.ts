@@ -41,6 +41,22 @@ test("a build reads like one of BuildKit", () => {
 `);
 });
 
+test("why a task has to run stands below its name, each cause in one line", () => {
+  const causes = ["a.js: content changed", "bad\x1b[31m\nname: added"].map((text) => ({ kind: "file", text }) as const);
+  const text = rendered([
+    started("a", "[1/1] COPY a /"),
+    { type: "cache-miss", id: "a", causes },
+    { type: "cache-miss", id: "unknown", causes },
+    finished("a", "done", 100),
+  ]);
+  expect(text.split("\n").slice(0, 3)).toEqual([
+    "#1 [1/1] COPY a /",
+    "#1 why: a.js: content changed",
+    expect.stringMatching(/^#1 why: bad.*name: added$/),
+  ]);
+  expect(text).not.toContain("\x1b");
+});
+
 test("tasks side by side keep their numbers", () => {
   const text = rendered([
     started("a", "[a 1/1] COPY a /"),

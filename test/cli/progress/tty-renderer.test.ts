@@ -238,3 +238,16 @@ test("on a terminal that became narrower, lines that wrapped are covered too", (
   // The header fits in 30 columns; each of the two rows of 59 columns has become two.
   expect(terminal.writes.at(-1)).toMatch(/^\x1b\[5A\r/);
 });
+
+test("why steps had to run stands below the last picture", () => {
+  const terminal = new Terminal();
+  terminal.send(
+    started("a", "[1/2] COPY a /"),
+    { type: "cache-miss", id: "a", causes: [{ kind: "file", text: "a: content changed" }] },
+    finished("a", "done", 100),
+    started("b", "[2/2] COPY b /"),
+    finished("b", "cached", 200),
+  );
+  terminal.renderer.end("done");
+  expect(terminal.writes.join("")).toContain("\nWhy steps ran:\n [1/2] COPY a /\n   a: content changed\n");
+});
