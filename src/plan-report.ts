@@ -12,6 +12,7 @@ import { soundsSecret } from "./plan/secret-names.js";
 import { NO_EXECUTOR, outputsOf, planWork } from "./plan-work.js";
 import { openFront, openSurroundings } from "./prepare.js";
 import type { JsonObject, JsonValue } from "./util/canonical-json.js";
+import { hideCredentials } from "./util/hide-credentials.js";
 import { locate } from "./util/source-text.js";
 
 export interface StepReport {
@@ -149,5 +150,6 @@ function withoutSecrets(projection: JsonValue): JsonValue {
 function hiddenValue(variable: string): string {
   const equals = variable.indexOf("=");
   const name = equals === -1 ? variable : variable.slice(0, equals);
-  return soundsSecret(name) ? `${name}=(not shown)` : variable;
+  if (soundsSecret(name)) return `${name}=(not shown)`;
+  return equals === -1 ? variable : `${name}=${hideCredentials(variable.slice(equals + 1))}`;
 }

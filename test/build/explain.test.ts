@@ -130,6 +130,23 @@ describe("a change of the Dockerfile or the options", () => {
     ]);
   });
 
+  test("L1: URLs in variables and commands without their credentials", async () => {
+    const url = (token: string): string => `https://me:${token}@npm.example/x`;
+    const using = (token: string, path: string): TestOptions =>
+      run(`ENV REGISTRY=${url(token)}${path}\nRUN fetch ${url(token)}${path}`);
+    const shared = { root: fresh({}).root, files: FILES, outputs: ["type=cacheonly"] };
+    await buildOnly({ ...shared, ...using("hunter2", "1") });
+    const causes = Object.values(await explained({ ...shared, ...using("hunter3", "2") })).flat();
+    expect(causes.map(({ kind, subject }) => [kind, subject])).toEqual([
+      ["variable", "REGISTRY"],
+      ["instruction", "command"],
+    ]);
+    expect(JSON.stringify(causes)).not.toMatch(/hunter\d/);
+    expect(causes[0]?.text).toMatch(
+      /^ENV REGISTRY: "https:\/\/x+@npm\.example\/x1" → "https:\/\/x+@npm\.example\/x2"$/,
+    );
+  });
+
   test("L1: other values of secrets change nothing, and are nowhere in what is remembered", async () => {
     const canary = "c4n4ry-0123456789abcdef0123456789abcdef";
     const options = {

@@ -3,6 +3,7 @@ import type { StepShape } from "../../cache/key.js";
 import type { MissCause } from "../../events.js";
 import { soundsSecret } from "../../plan/secret-names.js";
 import { canonicalJson, type JsonObject, type JsonValue } from "../../util/canonical-json.js";
+import { hideCredentialsIn } from "../../util/hide-credentials.js";
 import { shownChange } from "./shown-text.js";
 import { commandText } from "./step-title.js";
 
@@ -59,7 +60,7 @@ function compareMembers(before: JsonValue, now: JsonValue, names: Names, kind: "
   for (const name of members) {
     const called = Object.hasOwn(names, name) ? names[name]! : name;
     if (called === "" || isEqual(member(old, name), member(young, name))) continue;
-    const [was, is] = [textOf(name, member(old, name)), textOf(name, member(young, name))];
+    const [was, is] = [shownText(name, member(old, name)), shownText(name, member(young, name))];
     const text = `${called}: ${shownChange(was, is)}`;
     causes.push({
       kind,
@@ -84,9 +85,10 @@ function compareVariables(
     const [was, is] = [old.get(name), young.get(name)];
     if (was === is) continue;
     const called = !young.has(name) ? "variable" : buildArgs.has(name) ? "ARG" : "ENV";
+    const [before, after] = [withoutCredentials(was), withoutCredentials(is)];
     const values = {
-      ...(was === undefined ? {} : { before: was }),
-      ...(is === undefined ? {} : { after: is }),
+      ...(before === undefined ? {} : { before }),
+      ...(after === undefined ? {} : { after }),
     };
     causes.push(
       soundsSecret(name)
@@ -95,7 +97,7 @@ function compareVariables(
             subject: name,
             text: `${called} ${name} changed (its name sounds like a secret: not shown)`,
           }
-        : { kind: "variable", subject: name, ...values, text: `${called} ${name}: ${shownChange(was, is)}` },
+        : { kind: "variable", subject: name, ...values, text: `${called} ${name}: ${shownChange(before, after)}` },
     );
   }
   return causes;
@@ -108,6 +110,18 @@ function valuesByName(variables: readonly string[]): Map<string, string> {
       return equals === -1 ? [variable, ""] : [variable.slice(0, equals), variable.slice(equals + 1)];
     }),
   );
+}
+
+/** Longest value that an explanation carries. */
+const MOST = 4096;
+
+/** `value` as far as it is told: without the credentials of URLs in it. */
+function withoutCredentials(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : hideCredentialsIn(value, MOST);
+}
+
+function shownText(name: string, value: JsonValue): string | undefined {
+  return withoutCredentials(textOf(name, value));
 }
 
 /** The value of a member as people would write it; `undefined` for none. */
