@@ -69,7 +69,7 @@ export async function explainMiss(store: Store, step: MissedStep): Promise<reado
     seen.add(known.key);
     const record = store.steps.find(known.shape, known.key);
     lost ||= record === undefined;
-    if (record === undefined || compared === MOST_COMPARED) continue;
+    if (record === undefined || compared === MOST_COMPARED || nearest.isBest) continue;
     compared++;
     parts ??= await partsOf(step);
     const parent = record.parts.parent === step.parent ? [] : compareParents(trail, index, counterpart);
@@ -90,6 +90,11 @@ export async function explainMiss(store: Store, step: MissedStep): Promise<reado
 class Nearest {
   causes: readonly MissCause[] | undefined;
   #weight = Number.POSITIVE_INFINITY;
+
+  /** Whether no other can differ less. */
+  get isBest(): boolean {
+    return this.#weight <= 1;
+  }
 
   offer({ causes, weight }: Comparison): void {
     if (weight >= this.#weight) return;
