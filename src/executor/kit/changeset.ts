@@ -1,4 +1,4 @@
-/** The upper folder of an overlay as GNU tar reads it → an OCI layer. @spec layer.md#whiteouts */
+/** Changed files as GNU tar reads them → an OCI layer. @spec layer.md#whiteouts */
 import { OcibuildError } from "../../errors.js";
 import type { TarEntry } from "../../tar/entry.js";
 import type { ByteString } from "../../util/bytes.js";
@@ -10,25 +10,32 @@ export interface ChangesetOptions {
   readonly limitBytes: number;
   /** How the top directory was when the command started: it is in the changeset only when that is not so any more. */
   readonly root: { readonly mode: number; readonly uid: number; readonly gid: number };
+  /** Deleted paths that no device in the archive stands for. */
+  readonly deleted?: readonly ByteString[];
 }
 
-/** Arguments for GNU tar that make it read the folder `folder` for `changesetRewrite`. */
+/** Arguments for GNU tar that make it read all of `folder` for `changesetRewrite`. */
 export function changesetTarArguments(folder: string): readonly string[] {
+  return [...readArguments(folder), "--sort=name", "--one-file-system", "--", "."];
+}
+
+/** The same for those files of `folder` whose names come on standard input, each with a NUL behind it. */
+export function listedTarArguments(folder: string): readonly string[] {
+  return [...readArguments(folder), "--no-recursion", "--null", "--verbatim-files-from", "--files-from=-"];
+}
+
+function readArguments(folder: string): readonly string[] {
   return [
     "--create",
     "--format=pax",
-    "--sort=name",
     "--numeric-owner",
     "--xattrs",
     "--xattrs-include=*",
     "--pax-option=delete=atime,delete=ctime",
-    "--one-file-system",
     "--warning=no-file-ignored",
     "--directory",
     folder,
     "--file=-",
-    "--",
-    ".",
   ];
 }
 
@@ -46,21 +53,30 @@ export function changesetRewrite(options: ChangesetOptions): TarRewrite {
       }
       const slash = entry.path.lastIndexOf("/") + 1;
       const name = entry.path.slice(slash);
-      const folder = entry.path.slice(0, slash);
       if (entry.type === "char" && entry.devMajor === 0 && entry.devMinor === 0) {
-        emitWhiteout(output, `${folder}.wh.${name}`);
+        emitWhiteout(output, entry.path);
         return;
       }
       // A layer has no way to say it: it would delete another file of the image.
       if (name.startsWith(".wh.")) return;
       output.emit({ ...entry, xattrs: imageXattrs(entry.xattrs, true) });
       if (entry.size > 0) output.keepContent();
-      if (entry.type === "dir" && isOpaque(entry.xattrs)) emitWhiteout(output, `${entry.path}/.wh..wh..opq`);
+      if (entry.type === "dir" && isOpaque(entry.xattrs)) emitMark(output, `${entry.path}/.wh..wh..opq`);
+    },
+    end(output) {
+      for (const path of options.deleted ?? []) emitWhiteout(output, path);
     },
   };
 }
 
-function emitWhiteout(output: TarOutput, path: string): void {
+function emitWhiteout(output: TarOutput, path: ByteString): void {
+  const slash = path.lastIndexOf("/") + 1;
+  // No layer has it, so none can delete it.
+  if (path.startsWith(".wh.", slash)) return;
+  emitMark(output, `${path.slice(0, slash)}.wh.${path.slice(slash)}`);
+}
+
+function emitMark(output: TarOutput, path: string): void {
   const entry: TarEntry = {
     path: path as ByteString,
     type: "file",

@@ -12,6 +12,8 @@ import { requireProgram } from "./programs.js";
 
 export interface OutputPipe {
   readonly readable: Readable;
+  /** Of the pipe as a file. */
+  readonly path: string;
   /** For the child; closed with `closeWriter` when it has started. */
   readonly writeFd: number;
   closeWriter(): void;
@@ -56,6 +58,7 @@ export class FifoPool {
       isOpen = false;
     };
     return {
+      path,
       readable,
       writeFd,
       closeWriter,

@@ -2,8 +2,8 @@
 export interface IdSpace {
   /** `root`: only uid 0 exists. */
   readonly ids: "all" | "root";
-  /** Which attributes overlayfs uses. */
-  readonly overlay: "trusted" | "user";
+  /** Which attributes overlayfs uses; `none` where nothing is stacked and whiteouts are only remembered. */
+  readonly overlay: "trusted" | "user" | "none";
   /** Names the mapping: folders of one mapping are no use to another. Safe as a file name. */
   readonly key: string;
   /** Highest id inside. */
@@ -25,3 +25,6 @@ export const ROOT_IDS: IdSpace = {
   idInside: (hostId) => hostId,
   close: () => Promise.resolve(),
 };
+
+/** As `ROOT_IDS`, for layers that are copied together: no device and no attribute stands for what a layer deletes. */
+export const FLAT_ROOT_IDS: IdSpace = { ...ROOT_IDS, overlay: "none", key: "flat" };

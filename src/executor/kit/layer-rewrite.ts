@@ -8,14 +8,15 @@
 import { OcibuildError } from "../../errors.js";
 import type { TarEntry } from "../../tar/entry.js";
 import { type ByteString, textOf } from "../../util/bytes.js";
+import type { IdSpace } from "./id-space.js";
 import type { RootMeta } from "./prepared-layer.js";
 import type { RootView } from "./root-view.js";
 import type { TarOutput, TarRewrite } from "./tar-rewriter.js";
 import { imageXattrs } from "./xattrs.js";
 
 export interface LayerRewriteOptions {
-  /** Which attributes the overlay will look at. */
-  readonly overlay: "trusted" | "user";
+  /** Which attributes the overlay will look at; `none`: whiteouts come out in `hidden` and `opaque` alone. */
+  readonly overlay: IdSpace["overlay"];
   /** `root`: everything belongs to 0. */
   readonly ids: "all" | "root";
   /** Highest id that there is. */
@@ -39,6 +40,8 @@ export class LayerRewrite implements TarRewrite {
   readonly #folders = new Set<ByteString>([EMPTY]);
   readonly #whiteouts = new Set<ByteString>();
   readonly opaque: Set<ByteString> = new Set();
+  /** Deleted paths that no device stands for. */
+  readonly hidden: Set<ByteString> = new Set();
   root: RootMeta | undefined;
   /** Whether what came out depends on the layers below. */
   isDependent = false;
@@ -91,11 +94,16 @@ export class LayerRewrite implements TarRewrite {
       // The file of the same layer is what stays.
       if (this.#folders.has(path)) this.opaque.add(path);
       if (this.#seen.has(path)) continue;
+      if (this.#options.overlay === "none") {
+        this.hidden.add(path);
+        continue;
+      }
       const isLink = first !== undefined && names < MAX_NAMES;
       output.emit(specialEntry(path, isLink ? "hardlink" : "char", isLink ? first! : EMPTY));
       if (!isLink) [first, names] = [path, 0];
       names++;
     }
+    if (this.#options.overlay === "none") return;
     for (const path of this.opaque) {
       const entry = this.#seen.get(path);
       if (path === "" || entry === undefined || entry === "file") continue;

@@ -19,7 +19,7 @@ import { RootView } from "./root-view.js";
 import type { ScratchFolders } from "./scratch-folders.js";
 import { rewriteTar } from "./tar-rewriter.js";
 
-const FORMAT = 1;
+const FORMAT = 2;
 const META = "layer.json";
 const FILES = "fs";
 
@@ -29,6 +29,7 @@ interface LayerMeta {
   readonly boot: string | null;
   /** One character for each byte. */
   readonly opaque: readonly string[];
+  readonly hidden: readonly string[];
   readonly root: RootMeta | null;
 }
 
@@ -81,6 +82,7 @@ export class LayerStore {
         format: FORMAT,
         boot: bootId() ?? null,
         opaque: [...rewrite.opaque],
+        hidden: [...rewrite.hidden],
         root: rewrite.root ?? null,
       };
       writeFileSync(join(folder, META), JSON.stringify(meta));
@@ -153,6 +155,7 @@ export class LayerStore {
     return {
       folder: bytesOf(join(folder, FILES)),
       opaque: new Set(meta.opaque as ByteString[]),
+      hidden: new Set(meta.hidden as ByteString[]),
       root: meta.root ?? undefined,
     };
   }

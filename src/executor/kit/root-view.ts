@@ -5,7 +5,7 @@
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import type { TarEntry } from "../../tar/entry.js";
 import { type ByteString, byteStringOf, fsPath } from "../../util/bytes.js";
-import type { PreparedLayer } from "./prepared-layer.js";
+import type { PreparedLayer, RootMeta } from "./prepared-layer.js";
 
 const MAX_LINKS = 40;
 
@@ -14,6 +14,13 @@ export interface ResolvedPath {
   readonly path: ByteString;
   readonly stat: Stats | undefined;
 }
+
+export interface FoundFile {
+  readonly stat: Stats;
+  readonly layer: number;
+}
+
+const DEFAULT_ROOT: RootMeta = { mode: 0o755, uid: 0, gid: 0 };
 
 export class RootView {
   /** Base layer first. */
@@ -28,19 +35,37 @@ export class RootView {
 
   /** What `path` is; its parents must not be symlinks. `undefined` when it is not there. */
   lstat(path: ByteString): Stats | undefined {
+    return this.find(path)?.stat;
+  }
+
+  /** As `lstat`, with the number of the layer that the file is of. */
+  find(path: ByteString): FoundFile | undefined {
     for (let index = this.layers.length - 1; index >= 0; index--) {
       const layer = this.layers[index]!;
       const stat = lstatIn(layer, path);
       if (stat === "hidden") return undefined;
-      if (stat !== undefined) return isWhiteout(stat) ? undefined : stat;
-      if (isBelowOpaque(layer, path)) return undefined;
+      if (stat !== undefined) return isWhiteout(stat) ? undefined : { stat, layer: index };
+      if (hidesFromBelow(layer, path)) return undefined;
     }
     return undefined;
   }
 
+  /** The layers whose entries of the directory `path` can be seen, by number, base layer first. */
+  layersOf(path: ByteString): readonly number[] {
+    const found: number[] = [];
+    for (let index = this.layers.length - 1; index >= 0; index--) {
+      const layer = this.layers[index]!;
+      const stat = lstatIn(layer, path);
+      if (stat === "hidden" || (stat !== undefined && !stat.isDirectory())) break;
+      if (stat !== undefined) found.unshift(index);
+      if (layer.opaque.has(path) || hidesFromBelow(layer, path)) break;
+    }
+    return found;
+  }
+
   /** Whether a file at `path` of a layer below all others could not be seen. */
   hidesBelow(path: ByteString): boolean {
-    return this.layers.some((layer) => lstatIn(layer, path) !== undefined || isBelowOpaque(layer, path));
+    return this.layers.some((layer) => lstatIn(layer, path) !== undefined || hidesFromBelow(layer, path));
   }
 
   /** `path` (absolute or relative to the root) with symlinks followed inside the root; `undefined` for endless ones. */
@@ -71,6 +96,11 @@ export class RootView {
       stat = found;
     }
     return { path: at, stat };
+  }
+
+  /** What the layers say of the top directory. */
+  rootMeta(): RootMeta {
+    return this.layers.findLast(({ root }) => root !== undefined)?.root ?? DEFAULT_ROOT;
   }
 
   /** The fields of a tar entry that a directory has from `stat`. */
@@ -117,10 +147,13 @@ export function isWhiteout(stat: Stats): boolean {
   return stat.isCharacterDevice() && stat.rdev === 0;
 }
 
-function isBelowOpaque({ opaque }: PreparedLayer, path: ByteString): boolean {
-  if (opaque.size === 0 || path === "") return false;
+/** Whether the layer, which has nothing at `path`, keeps what is below from being seen there. */
+function hidesFromBelow({ opaque, hidden }: PreparedLayer, path: ByteString): boolean {
+  if (path === "" || (opaque.size === 0 && hidden.size === 0)) return false;
+  if (hidden.has(path)) return true;
   for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
-    if (opaque.has(path.slice(0, end) as ByteString)) return true;
+    const parent = path.slice(0, end) as ByteString;
+    if (opaque.has(parent) || hidden.has(parent)) return true;
   }
   return opaque.has("" as ByteString);
 }

@@ -3,11 +3,11 @@
  * docs/design/executor-namespaces.md says what it keeps in and what it does not.
  */
 import type { Executor } from "../contract.js";
+import { commandEnvironment } from "../kit/command-environment.js";
 import { Fstab } from "../overlay/fstab.js";
 import { OverlayRunner } from "../overlay/overlay-runner.js";
 import { probeNamespaces } from "../overlay/probe.js";
 import type { RunStyle } from "../overlay/run-style.js";
-import { commandEnvironment } from "./command-environment.js";
 import { runScript } from "./run-script.js";
 import { addSystemMounts } from "./system-mounts.js";
 

@@ -4,29 +4,12 @@
  */
 import { type ByteString, bytesOf } from "../../util/bytes.js";
 import type { RunSpec } from "../contract.js";
+import type { CommandEnvironment } from "../kit/command-environment.js";
 import { executorUnsupported } from "../kit/failures.js";
 import type { IdSpace } from "../kit/id-space.js";
 import { requireProgram, systemProgram } from "../kit/programs.js";
 import { shellWord } from "../kit/quote.js";
-import type { CommandEnvironment } from "./command-environment.js";
-
-/** Docker's default set. */
-const CAPABILITIES = [
-  "chown",
-  "dac_override",
-  "fsetid",
-  "fowner",
-  "mknod",
-  "net_raw",
-  "setgid",
-  "setuid",
-  "setfcap",
-  "setpcap",
-  "net_bind_service",
-  "sys_chroot",
-  "kill",
-  "audit_write",
-] as const;
+import { groupArguments, limitLines, SANDBOX_CAPABILITIES, UNSET_SHELL_VARIABLES } from "../kit/script-words.js";
 
 export interface RunScriptOptions {
   readonly executor: string;
@@ -58,7 +41,7 @@ export function runScript(options: RunScriptOptions): ByteString {
     `${program("umount")} -n -l /proc 2>/dev/null`,
     `${program("mount")} -n --move . / >&3 2>&3 || fail "changing the root failed"`,
     ...loopback,
-    ...limitLines(options),
+    ...limitLines(executor, spec.ulimits),
     ...environment.exported.map(([name, value]) => `export ${name}=${word(value)}`),
     "echo R >&3",
     `exec ${finalCommand(options).map(word).join(" ")} </dev/null 3>&-`,
@@ -79,20 +62,6 @@ function hostNameLine({ executor, spec, space }: RunScriptOptions): string {
   return `${set} || fail "setting the host name failed"`;
 }
 
-function limitLines({ executor, spec }: RunScriptOptions): string[] {
-  if (spec.ulimits.length === 0) return [];
-  const limits = spec.ulimits.map(({ name, soft, hard }) => {
-    if (!/^[a-z]+$/.test(name)) throw executorUnsupported(executor, "ulimit", `limit "${name}" is unknown`);
-    return `--${name}=${limitValue(soft)}:${limitValue(hard)}`;
-  });
-  const prlimit = shellWord(requireProgram("prlimit", executor));
-  return [`${prlimit} --pid $$ ${limits.join(" ")} >&3 2>&3 || fail "setting limits failed"`];
-}
-
-function limitValue(value: number): string {
-  return value < 0 ? "unlimited" : String(value);
-}
-
 function finalCommand(options: RunScriptOptions): readonly string[] {
   const { executor, spec, space, environment } = options;
   const { uid } = spec.user;
@@ -100,10 +69,10 @@ function finalCommand(options: RunScriptOptions): readonly string[] {
     requireProgram("setpriv", executor),
     ...identity(options),
     "--inh-caps=-all",
-    ...(spec.security === "sandbox" ? [`--bounding-set=-all,${CAPABILITIES.map((name) => `+${name}`).join(",")}`] : []),
+    ...(spec.security === "sandbox" ? [SANDBOX_CAPABILITIES] : []),
     "--",
     requireProgram("env", executor),
-    ...["PWD", "OLDPWD", "SHLVL", "_"].flatMap((name) => ["-u", name]),
+    ...UNSET_SHELL_VARIABLES,
     "--",
     ...environment.direct,
     requireProgram("unshare", executor),
@@ -117,12 +86,9 @@ function finalCommand(options: RunScriptOptions): readonly string[] {
 }
 
 function identity({ executor, spec, space }: RunScriptOptions): string[] {
-  const { uid, gid, additionalGids } = spec.user;
+  const { uid, gid } = spec.user;
   if (space.ids === "all") {
-    return [
-      `--regid=${gid}`,
-      additionalGids.length === 0 ? "--clear-groups" : `--groups=${[...new Set(additionalGids)].join(",")}`,
-    ];
+    return groupArguments(spec.user);
   }
   if (uid === 0 && gid === 0) return [];
   throw executorUnsupported(

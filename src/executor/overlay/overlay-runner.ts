@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { isOcibuildError } from "../../errors.js";
 import { bytesOf } from "../../util/bytes.js";
 import type { RunIO, RunOutcome, RunSpec } from "../contract.js";
+import { changesetRewrite, changesetTarArguments } from "../kit/changeset.js";
+import { openChangeset } from "../kit/changeset-stream.js";
+import { requireProgram } from "../kit/programs.js";
 import { forgetTrials } from "../kit/trial-memory.js";
-import { openChangeset } from "./changeset-stream.js";
 import type { Fstab } from "./fstab.js";
 import { OverlayStack } from "./overlay-stack.js";
 import { runCommand } from "./run-command.js";
@@ -70,7 +72,9 @@ export class OverlayRunner implements AsyncDisposable {
       isKept = true;
       const { upper, root } = stack;
       const limitBytes = spec.changesetLimitBytes;
-      const changeset = openChangeset({ executor, space, upper, root, limitBytes, release, signal: io.signal });
+      const command = space.command([requireProgram("tar", executor), ...changesetTarArguments(upper)]);
+      const rewrite = changesetRewrite({ executor, limitBytes, root });
+      const changeset = openChangeset({ executor, command, rewrite, release, signal: io.signal });
       return { exitCode: 0, changeset };
     } finally {
       await mounts?.close();

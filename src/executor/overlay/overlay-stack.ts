@@ -7,8 +7,6 @@ import type { IdSpace } from "../kit/id-space.js";
 import type { RootMeta } from "../kit/prepared-layer.js";
 import type { ResolvedPath, RootView } from "../kit/root-view.js";
 
-const DEFAULT_ROOT: RootMeta = { mode: 0o755, uid: 0, gid: 0 };
-
 export class OverlayStack {
   readonly view: RootView;
   /** Where it will be mounted, as the host sees it. */
@@ -34,7 +32,7 @@ export class OverlayStack {
     this.#isWritable = at.isWritable;
     this.#space = space;
     this.#executor = executor;
-    this.root = rootMetaOf(view);
+    this.root = view.rootMeta();
     const base = join(at.folder, at.name);
     mkdirSync(base);
     for (const name of ["stubs", "none", "layers", "root", ...(at.isWritable ? ["upper", "work"] : [])]) {
@@ -154,12 +152,4 @@ export class OverlayStack {
     if (process.getuid?.() === 0 && (uid !== 0 || gid !== 0)) chownSync(upper, uid, gid);
     chmodSync(upper, mode);
   }
-}
-
-function rootMetaOf(view: RootView): RootMeta {
-  for (let index = view.layers.length - 1; index >= 0; index--) {
-    const { root } = view.layers[index]!;
-    if (root !== undefined) return root;
-  }
-  return DEFAULT_ROOT;
 }

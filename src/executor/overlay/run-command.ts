@@ -1,8 +1,8 @@
 /** Starts the namespaces, passes the output on, and tells how it ended; nothing of it outlives this process (K12). */
-import type { Readable } from "node:stream";
 import type { ByteString } from "../../util/bytes.js";
 import type { RunIO, RunSpec } from "../contract.js";
 import { Child, collectText } from "../kit/child.js";
+import { type CommandEnd, commandEnd, forwardOutput } from "../kit/command-end.js";
 import { executorFailed } from "../kit/failures.js";
 import type { FifoPool } from "../kit/fifo-pool.js";
 import type { IdSpace } from "../kit/id-space.js";
@@ -16,30 +16,6 @@ export interface RunCommandOptions {
   readonly spec: RunSpec;
   readonly io: RunIO;
 }
-
-export interface CommandEnd {
-  readonly exitCode: number;
-  readonly signal?: string;
-}
-
-/** Signals by number, as 128 + n stands for them. */
-const SIGNALS: ReadonlyMap<string, number> = new Map([
-  ["SIGHUP", 1],
-  ["SIGINT", 2],
-  ["SIGQUIT", 3],
-  ["SIGILL", 4],
-  ["SIGTRAP", 5],
-  ["SIGABRT", 6],
-  ["SIGBUS", 7],
-  ["SIGFPE", 8],
-  ["SIGKILL", 9],
-  ["SIGUSR1", 10],
-  ["SIGSEGV", 11],
-  ["SIGUSR2", 12],
-  ["SIGPIPE", 13],
-  ["SIGALRM", 14],
-  ["SIGTERM", 15],
-]);
 
 /**
  * Three things end the namespaces with this process: the parent-death signal of unshare, that of its child, and a watchdog
@@ -64,7 +40,10 @@ export async function runCommand(options: RunCommandOptions): Promise<CommandEnd
     const status = collectText(child.extra(3));
     child.process.once("exit", () => child.extra(4).end());
     child.input().end(script, "latin1");
-    const reading = Promise.all([forward(stdout.readable, "stdout", io), forward(stderr.readable, "stderr", io)]);
+    const reading = Promise.all([
+      forwardOutput(stdout.readable, "stdout", io),
+      forwardOutput(stderr.readable, "stderr", io),
+    ]);
     // Who cannot take the output ends the command.
     reading.catch(() => child.kill());
     const end = await child.ended;
@@ -77,9 +56,7 @@ export async function runCommand(options: RunCommandOptions): Promise<CommandEnd
         `the namespaces could not be set up: ${said.join("; ") || `ended with ${end.code ?? end.signal}`}`,
       );
     }
-    if (end.code !== null) return { exitCode: end.code };
-    const name = end.signal ?? "SIGKILL";
-    return { exitCode: 128 + (SIGNALS.get(name) ?? 9), signal: name };
+    return commandEnd(end);
   } finally {
     stdout.release();
     stderr.release();
@@ -104,8 +81,4 @@ function namespaceCommand({ executor, space, spec }: RunCommandOptions, sh: stri
     sh,
     "-s",
   ]);
-}
-
-async function forward(readable: Readable, stream: "stdout" | "stderr", io: RunIO): Promise<void> {
-  for await (const chunk of readable) await io.onOutput(stream, chunk as Buffer);
 }

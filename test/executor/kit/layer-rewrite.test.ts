@@ -61,7 +61,10 @@ test("U2: knows the links and directories of the layers below", async () => {
   mkdirSync(join(folder, "tmp"));
   writeFileSync(join(folder, "file"), "");
   symlinkSync("usr/lib", join(folder, "lib"));
-  const lower = new RootView([{ folder: bytesOf(folder), opaque: new Set(), root: undefined }], (id) => id);
+  const lower = new RootView(
+    [{ folder: bytesOf(folder), opaque: new Set(), hidden: new Set(), root: undefined }],
+    (id) => id,
+  );
   const { entries, rewrite } = await unpacked([{ path: "lib/x", content: "" }], { lower });
   expect(entries.map(({ path }) => path)).toEqual(["usr", "usr/lib", "usr/lib/x"]);
   expect(rewrite.isDependent).toBe(true);

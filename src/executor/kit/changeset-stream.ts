@@ -1,25 +1,21 @@
-/** The changeset of a run, read from the upper folder when somebody asks for it. */
-
-import { changesetRewrite, changesetTarArguments } from "../kit/changeset.js";
-import { Child, collectText } from "../kit/child.js";
-import { executorFailed } from "../kit/failures.js";
-import type { IdSpace } from "../kit/id-space.js";
-import type { RootMeta } from "../kit/prepared-layer.js";
-import { requireProgram } from "../kit/programs.js";
-import { rewriteTar } from "../kit/tar-rewriter.js";
+/** The changeset of a run, read from disk when somebody asks for it. */
+import { Child, collectText } from "./child.js";
+import { executorFailed } from "./failures.js";
+import { rewriteTar, type TarRewrite } from "./tar-rewriter.js";
 
 export interface ChangesetSource {
   readonly executor: string;
-  readonly space: IdSpace;
-  readonly upper: string;
-  readonly root: RootMeta;
-  readonly limitBytes: number;
+  /** Prints the changed files as a tar. */
+  readonly command: readonly string[];
+  /** For its standard input. */
+  readonly input?: Buffer;
+  readonly rewrite: TarRewrite;
   readonly signal: AbortSignal;
-  /** Removes the upper folder; called once it is not needed any more. */
+  /** Releases the files; called once they are not needed any more. */
   release(): Promise<void>;
 }
 
-/** Iterated once; its end, early or not, releases the upper folder. */
+/** Iterated once; its end, early or not, releases the files. */
 export function openChangeset(source: ChangesetSource): AsyncIterable<Buffer> & AsyncDisposable {
   const chunks = readChangeset(source);
   return {
@@ -40,14 +36,14 @@ export function openChangeset(source: ChangesetSource): AsyncIterable<Buffer> & 
 }
 
 async function* readChangeset(source: ChangesetSource): AsyncGenerator<Buffer, void, undefined> {
-  const { executor, space, upper, root, limitBytes, signal } = source;
+  const { executor, command, input, rewrite, signal } = source;
   try {
     signal.throwIfAborted();
-    const command = space.command([requireProgram("tar", executor), ...changesetTarArguments(upper)]);
-    const child = new Child(command, { stdio: ["ignore", "pipe", "pipe"], signal });
+    const child = new Child(command, { stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"], signal });
+    if (input !== undefined) child.input().end(input);
     const words = collectText(child.process.stderr!);
     try {
-      yield* rewriteTar(child.output(), changesetRewrite({ executor, limitBytes, root }));
+      yield* rewriteTar(child.output(), rewrite);
       const { code } = await child.ended;
       if (code !== 0) throw executorFailed(executor, `reading what changed ended with ${code}: ${words()}`);
     } catch (error) {

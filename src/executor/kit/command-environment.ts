@@ -4,8 +4,8 @@
  * the root.
  */
 import { type ByteString, bytesOf } from "../../util/bytes.js";
-import { executorUnsupported } from "../kit/failures.js";
-import type { RootView } from "../kit/root-view.js";
+import { executorUnsupported } from "./failures.js";
+import type { RootView } from "./root-view.js";
 
 export interface CommandEnvironment {
   /** Bytes of `NAME=value`, harmless to the programs of the host. */

@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { commandEnvironment } from "../../../src/executor/kit/command-environment.js";
 import { RootView } from "../../../src/executor/kit/root-view.js";
-import { commandEnvironment } from "../../../src/executor/namespaces/command-environment.js";
 import { bytesOf } from "../../../src/util/bytes.js";
 import { tempFolder } from "../../support/temp-folder.js";
 
@@ -14,7 +14,7 @@ function viewWithEnv(): RootView {
   mkdirSync(join(folder, "usr/bin"), { recursive: true });
   writeFileSync(join(folder, "usr/bin/env"), "");
   chmodSync(join(folder, "usr/bin/env"), 0o755);
-  return new RootView([{ folder: bytesOf(folder), opaque: new Set(), root: undefined }], (id) => id);
+  return new RootView([{ folder: bytesOf(folder), opaque: new Set(), hidden: new Set(), root: undefined }], (id) => id);
 }
 
 test("ordinary variables are set at once", () => {
