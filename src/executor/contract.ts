@@ -36,7 +36,22 @@ export interface ExecutorCapabilities {
   readonly ids: "all" | "root";
   /** Whether `ulimits` and `shmSizeBytes` are honoured. */
   readonly limits: boolean;
+  /** What a command cannot count on here; nothing where it is not said. */
+  readonly lacks?: readonly Lack[];
 }
+
+/**
+ * What an executor that mounts nothing and makes no namespace does not give. Core refuses the last three to steps that
+ * ask for them; the others no step asks for by name, so an executor's documents and note must tell.
+ *
+ * - `proc`: /proc and /sys are empty folders, and /dev/stdin and /dev/fd are not there
+ * - `read-only`: what is written to a read-only mount is not refused, but dropped
+ * - `hostname`: /etc/hosts has the host name, the kernel has the machine's
+ * - `secret-files`: secrets as files, which would be on a disk; as variables they are there
+ * - `tmpfs-size`: a limit for what is written to a tmpfs mount
+ * - `shm-size`: a limit for /dev/shm
+ */
+export type Lack = "proc" | "read-only" | "hostname" | "secret-files" | "tmpfs-size" | "shm-size";
 
 /** Pure JSON: an executor may send it to another process or machine. */
 export interface RunSpec {

@@ -5,6 +5,7 @@ export type {
   Executor,
   ExecutorCapabilities,
   ExecutorProbe,
+  Lack,
   Mount,
   RootFiles,
   RunIO,

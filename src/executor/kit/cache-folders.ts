@@ -57,7 +57,7 @@ export class CacheFolders {
 
   async #lease(mount: CacheMount, folder: string, lock: FileLock, io: RunIO): Promise<CacheLease> {
     try {
-      if (!existsSync(folder)) await this.#make(mount, folder, io);
+      if (!existsSync(join(folder, FILES))) await this.#make(mount, folder, io);
     } catch (error) {
       await lock.release();
       throw error;
@@ -76,7 +76,7 @@ export class CacheFolders {
         renameSync(made, folder);
       } catch (error) {
         // Another one that shares it was quicker.
-        if (!existsSync(folder)) throw error;
+        if (!existsSync(join(folder, FILES))) throw error;
       }
     } finally {
       await scratch.remove(made);

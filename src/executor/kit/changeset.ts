@@ -14,31 +14,6 @@ export interface ChangesetOptions {
   readonly deleted?: readonly ByteString[];
 }
 
-/** Arguments for GNU tar that make it read all of `folder` for `changesetRewrite`. */
-export function changesetTarArguments(folder: string): readonly string[] {
-  return [...readArguments(folder), "--sort=name", "--one-file-system", "--", "."];
-}
-
-/** The same for those files of `folder` whose names come on standard input, each with a NUL behind it. */
-export function listedTarArguments(folder: string): readonly string[] {
-  return [...readArguments(folder), "--no-recursion", "--null", "--verbatim-files-from", "--files-from=-"];
-}
-
-function readArguments(folder: string): readonly string[] {
-  return [
-    "--create",
-    "--format=pax",
-    "--numeric-owner",
-    "--xattrs",
-    "--xattrs-include=*",
-    "--pax-option=delete=atime,delete=ctime",
-    "--warning=no-file-ignored",
-    "--directory",
-    folder,
-    "--file=-",
-  ];
-}
-
 /** Turns overlayfs' marks into whiteouts. @throws (while it is read) EXECUTOR_FAILED above the limit */
 export function changesetRewrite(options: ChangesetOptions): TarRewrite {
   let bytes = 0;

@@ -17,6 +17,7 @@ import type { PreparedLayer, RootMeta } from "./prepared-layer.js";
 import { requireProgram } from "./programs.js";
 import { RootView } from "./root-view.js";
 import type { ScratchFolders } from "./scratch-folders.js";
+import { unpackArguments } from "./tar-arguments.js";
 import { rewriteTar } from "./tar-rewriter.js";
 
 const FORMAT = 2;
@@ -98,20 +99,7 @@ export class LayerStore {
 
   async #unpack(tar: AsyncIterable<Buffer>, folder: string, signal: AbortSignal): Promise<void> {
     const { executor, space } = this.#options;
-    const command = space.command([
-      requireProgram("tar", executor),
-      "--extract",
-      "--file=-",
-      "--xattrs",
-      "--xattrs-include=*",
-      "--numeric-owner",
-      "--same-owner",
-      "--same-permissions",
-      "--delay-directory-restore",
-      "--warning=no-timestamp",
-      "--directory",
-      folder,
-    ]);
+    const command = space.command([requireProgram("tar", executor), ...unpackArguments(folder)]);
     const child = new Child(command, { stdio: ["pipe", "ignore", "pipe"], signal });
     const words = collectText(child.process.stderr!);
     try {

@@ -4,6 +4,7 @@
  */
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import type { TarEntry } from "../../tar/entry.js";
+import { parentPath } from "../../tree/paths.js";
 import { type ByteString, byteStringOf, fsPath } from "../../util/bytes.js";
 import type { PreparedLayer, RootMeta } from "./prepared-layer.js";
 
@@ -26,11 +27,14 @@ export class RootView {
   /** Base layer first. */
   readonly layers: readonly PreparedLayer[];
   readonly #idInside: (hostId: number) => number;
+  /** What directories the layers have: they do not change. */
+  readonly #parents: readonly Map<ByteString, "folder" | "hidden" | undefined>[];
 
   /** `idInside` tells which id of the container an id of the host is. */
   constructor(layers: readonly PreparedLayer[], idInside: (hostId: number) => number) {
     this.layers = layers;
     this.#idInside = idInside;
+    this.#parents = layers.map(() => new Map());
   }
 
   /** What `path` is; its parents must not be symlinks. `undefined` when it is not there. */
@@ -42,7 +46,7 @@ export class RootView {
   find(path: ByteString): FoundFile | undefined {
     for (let index = this.layers.length - 1; index >= 0; index--) {
       const layer = this.layers[index]!;
-      const stat = lstatIn(layer, path);
+      const stat = this.#lstatIn(index, path);
       if (stat === "hidden") return undefined;
       if (stat !== undefined) return isWhiteout(stat) ? undefined : { stat, layer: index };
       if (hidesFromBelow(layer, path)) return undefined;
@@ -55,7 +59,7 @@ export class RootView {
     const found: number[] = [];
     for (let index = this.layers.length - 1; index >= 0; index--) {
       const layer = this.layers[index]!;
-      const stat = lstatIn(layer, path);
+      const stat = this.#lstatIn(index, path);
       if (stat === "hidden" || (stat !== undefined && !stat.isDirectory())) break;
       if (stat !== undefined) found.unshift(index);
       if (layer.opaque.has(path) || hidesFromBelow(layer, path)) break;
@@ -65,7 +69,7 @@ export class RootView {
 
   /** Whether a file at `path` of a layer below all others could not be seen. */
   hidesBelow(path: ByteString): boolean {
-    return this.layers.some((layer) => lstatIn(layer, path) !== undefined || hidesFromBelow(layer, path));
+    return this.layers.some((layer, index) => this.#lstatIn(index, path) !== undefined || hidesFromBelow(layer, path));
   }
 
   /** `path` (absolute or relative to the root) with symlinks followed inside the root; `undefined` for endless ones. */
@@ -103,6 +107,22 @@ export class RootView {
     return this.layers.findLast(({ root }) => root !== undefined)?.root ?? DEFAULT_ROOT;
   }
 
+  /** `hidden` when a parent is no directory in this layer; a link there leads nowhere. */
+  #lstatIn(index: number, path: ByteString): Stats | "hidden" | undefined {
+    const parent = path === "" ? "folder" : this.#parentIn(index, parentPath(path));
+    if (parent !== "folder") return parent;
+    return lstatSync(placeOf(this.layers[index]!, path), { throwIfNoEntry: false });
+  }
+
+  #parentIn(index: number, path: ByteString): "folder" | "hidden" | undefined {
+    const parents = this.#parents[index]!;
+    if (!parents.has(path)) {
+      const stat = this.#lstatIn(index, path);
+      parents.set(path, typeof stat === "object" ? (stat.isDirectory() ? "folder" : "hidden") : stat);
+    }
+    return parents.get(path);
+  }
+
   /** The fields of a tar entry that a directory has from `stat`. */
   metaOf(stat: Stats): Pick<TarEntry, "mode" | "uid" | "gid" | "mtimeSeconds"> {
     return {
@@ -117,7 +137,7 @@ export class RootView {
   readlink(path: ByteString): ByteString {
     for (let index = this.layers.length - 1; index >= 0; index--) {
       const layer = this.layers[index]!;
-      if (lstatIn(layer, path) !== undefined) return readLinkIn(layer, path);
+      if (this.#lstatIn(index, path) !== undefined) return readLinkIn(layer, path);
     }
     return "" as ByteString;
   }
@@ -130,16 +150,6 @@ function readLinkIn(layer: PreparedLayer, path: ByteString): ByteString {
 
 function placeOf(layer: PreparedLayer, path: ByteString): string | Buffer {
   return fsPath(`${layer.folder}/${path}` as ByteString);
-}
-
-/** `hidden` when a parent is no directory in this layer. */
-function lstatIn(layer: PreparedLayer, path: ByteString): Stats | "hidden" | undefined {
-  try {
-    return lstatSync(placeOf(layer, path), { throwIfNoEntry: false });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return "hidden";
-    throw error;
-  }
 }
 
 /** Overlayfs' sign for a deleted file. */

@@ -1,5 +1,6 @@
 /** Folders that live as long as a run: named after their owner, so that what a killed builder left is swept by the next. */
 import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ownedName, ownerState } from "../../util/process-owner.js";
 import { runChild } from "./child.js";
@@ -41,7 +42,10 @@ export class ScratchFolders {
     } catch {
       return;
     }
-    this.#removing = Promise.all([this.#removing, this.#delete(away)]);
+    this.#live.delete(folder);
+    this.#removing = Promise.all([this.#removing, rm(away, { recursive: true, force: true })]).catch(() =>
+      this.#delete(away),
+    );
   }
 
   /** Removes what processes that have ended left. */

@@ -1,11 +1,11 @@
 /** What every command finds mounted whoever mounts it: /dev, and the network's files. */
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunSpec } from "../contract.js";
 import type { IdSpace } from "../kit/id-space.js";
+import { DEVICES, hostsText, readResolvConf } from "../kit/system-files.js";
 import type { Fstab } from "./fstab.js";
 
-const DEVICES = ["null", "zero", "full", "random", "urandom", "tty"] as const;
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
 export function addDevices(fstab: Fstab, dev: string, folder: string, spec: RunSpec, space: IdSpace): void {
@@ -33,20 +33,7 @@ export function addNetworkFiles(fstab: Fstab, resolv: string, hosts: string, fol
   const resolvFile = join(folder, "resolv.conf");
   writeFileSync(resolvFile, readResolvConf(), { mode: 0o644 });
   const hostsFile = join(folder, "hosts");
-  const lines = [
-    `127.0.0.1\tlocalhost ${spec.hostname}`,
-    "::1\tlocalhost ip6-localhost ip6-loopback",
-    ...spec.hosts.map(({ address, name }) => `${address}\t${name}`),
-  ];
-  writeFileSync(hostsFile, `${lines.join("\n")}\n`, { mode: 0o644 });
+  writeFileSync(hostsFile, hostsText(spec), { mode: 0o644 });
   fstab.add(resolvFile, resolv, "none", "bind");
   fstab.add(hostsFile, hosts, "none", "bind");
-}
-
-function readResolvConf(): Buffer {
-  try {
-    return readFileSync("/etc/resolv.conf");
-  } catch {
-    return Buffer.alloc(0);
-  }
 }

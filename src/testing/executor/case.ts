@@ -1,6 +1,11 @@
 /** A case of the conformance suite of executors. */
-import type { Executor, ExecutorCapabilities } from "../../executor/contract.js";
+import type { Executor, ExecutorCapabilities, Lack } from "../../executor/contract.js";
 import type { Lab } from "./lab.js";
+
+/** For `needs`: executors that do not lack it. */
+export function has(what: Lack): (capabilities: ExecutorCapabilities) => boolean {
+  return ({ lacks }) => lacks?.includes(what) !== true;
+}
 
 export interface ExecutorCase {
   /** A sentence about behaviour. */

@@ -1,0 +1,43 @@
+/** How GNU tar is asked to read and write files without losing anything of them. */
+
+/** Arguments for GNU tar that make it read all of `folder`, attributes and all. */
+export function readAllArguments(folder: string): readonly string[] {
+  return [...readArguments(folder), "--sort=name", "--one-file-system", "--", "."];
+}
+
+/** The same for those files of `folder` whose names come on standard input, each with a NUL behind it. */
+export function readListedArguments(folder: string): readonly string[] {
+  return [...readArguments(folder), "--no-recursion", "--null", "--verbatim-files-from", "--files-from=-"];
+}
+
+function readArguments(folder: string): readonly string[] {
+  return [
+    "--create",
+    "--format=pax",
+    "--numeric-owner",
+    "--xattrs",
+    "--xattrs-include=*",
+    "--pax-option=delete=atime,delete=ctime",
+    "--warning=no-file-ignored",
+    "--directory",
+    folder,
+    "--file=-",
+  ];
+}
+
+/** Arguments that make it unpack its standard input into `folder`. */
+export function unpackArguments(folder: string): readonly string[] {
+  return [
+    "--extract",
+    "--file=-",
+    "--xattrs",
+    "--xattrs-include=*",
+    "--numeric-owner",
+    "--same-owner",
+    "--same-permissions",
+    "--delay-directory-restore",
+    "--warning=no-timestamp",
+    "--directory",
+    folder,
+  ];
+}
