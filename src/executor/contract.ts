@@ -41,8 +41,8 @@ export interface ExecutorCapabilities {
 }
 
 /**
- * What an executor that mounts nothing and makes no namespace does not give. Core refuses the last three to steps that
- * ask for them; the others no step asks for by name, so an executor's documents and note must tell.
+ * What an executor that mounts nothing and makes no namespace does not give. Core refuses the last four to builds that
+ * ask for them by name; the first two every command has to do without, so the executor's note and documents must tell.
  *
  * - `proc`: /proc and /sys are empty folders, and /dev/stdin and /dev/fd are not there
  * - `read-only`: what is written to a read-only mount is not refused, but dropped

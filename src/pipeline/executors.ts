@@ -5,9 +5,15 @@
 import { join } from "node:path";
 import { OcibuildError } from "../errors.js";
 import type { OnEvent } from "../events.js";
-import type { Executor, ExecutorCapabilities, ExecutorProbe } from "../executor/contract.js";
+import type { Executor, ExecutorCapabilities, ExecutorProbe, Lack } from "../executor/contract.js";
 import { formatPlatform, matchPlatform } from "../oci/platform.js";
-import { type BuildPlan, firstRunStep, type PlannedStage, type RunStep } from "../plan/build-plan.js";
+import {
+  type BuildPlan,
+  firstRunStep,
+  type PlannedMount,
+  type PlannedStage,
+  type RunStep,
+} from "../plan/build-plan.js";
 import { locate, type SourceText } from "../util/source-text.js";
 import type { RunOptions } from "./run-options.js";
 
@@ -48,10 +54,26 @@ const EXECUTORS: ReadonlyMap<string, Make> = new Map<string, Make>([
       return createNamespacesExecutor({ stateDir: overlayState(root) });
     },
   ],
+  [
+    "chroot",
+    async ({ root }) => {
+      const { createChrootExecutor } = await import("../executor/chroot/chroot-executor.js");
+      return createChrootExecutor({ stateDir: join(root, "executors", "chroot") });
+    },
+  ],
 ]);
 
 /** What `auto` tries, strongest first; never anything weaker than these. */
 const AUTOMATIC: readonly string[] = ["runc", "namespaces"];
+
+/** Weaker than those: never taken, but named where none of them works and it does. */
+const LAST_RESORT = "chroot";
+
+/** What of the build's options decides whether an executor will do. */
+export interface Wanted extends RunOptions {
+  readonly secrets?: Readonly<Record<string, unknown>>;
+  readonly buildArgs?: Readonly<Record<string, string>>;
+}
 
 /** @throws PLAN_UNSUPPORTED when a command wants more of the host than the build allows it */
 export function refuseUnallowed(
@@ -81,7 +103,7 @@ export function refuseUnallowed(
 export async function selectExecutor(
   plan: BuildPlan,
   source: SourceText,
-  run: RunOptions,
+  run: Wanted,
   options: ExecutorOptions,
 ): Promise<Selection> {
   const { executor: wanted = "auto" } = run;
@@ -113,7 +135,16 @@ export async function selectExecutor(
     }
     await executor[Symbol.asyncDispose]();
   }
-  throw unusable(plan, source, refused);
+  throw unusable(plan, source, refused, wanted === "auto" ? await lastResort(options) : []);
+}
+
+/** Advice to take the executor that would work here if it was asked for. */
+async function lastResort(options: ExecutorOptions): Promise<readonly string[]> {
+  await using executor = await EXECUTORS.get(LAST_RESORT)!(options);
+  const { usable } = await executor.probe({ signal: options.signal });
+  return usable
+    ? [`take --executor ${LAST_RESORT}, which works here: it is no boundary, so only if you trust the build`]
+    : [];
 }
 
 /** What the executor says of itself, and what would have let a stronger one work. */
@@ -155,7 +186,7 @@ function networkOf(step: RunStep, network: RunOptions["network"]): RunStep["netw
 function assertCapable(
   plan: BuildPlan,
   source: SourceText,
-  run: RunOptions,
+  run: Wanted,
   executor: string,
   capabilities: ExecutorCapabilities,
 ): void {
@@ -176,7 +207,7 @@ const ROOT_USER = /^(?:root|0)?(?::(?:root|0)?)?$/;
 function missing(
   stage: PlannedStage,
   step: RunStep,
-  run: RunOptions,
+  run: Wanted,
   capabilities: ExecutorCapabilities,
 ): string | undefined {
   if (!capabilities.platforms.some((machine) => matchPlatform(stage.platform, machine) !== undefined)) {
@@ -190,16 +221,38 @@ function missing(
   if (capabilities.ids === "root" && !ROOT_USER.test(step.user)) {
     return `the user "${step.user}", as no user but root exists (give this account ids in /etc/subuid and /etc/subgid)`;
   }
+  const lacking = lacked(step, run, capabilities.lacks ?? []);
+  if (lacking !== undefined) return lacking;
   const limits = (run.ulimits?.length ?? 0) > 0 || (run.shmSize ?? 0) > 0;
   return limits && !capabilities.limits ? "--ulimit and --shm-size" : undefined;
 }
 
-function unusable(plan: BuildPlan, source: SourceText, refused: readonly Refusal[]): OcibuildError<"EXECUTOR_NONE"> {
+/** What of `lacks` the step, or the build for all steps, asks for by name. */
+function lacked({ mounts }: RunStep, run: Wanted, lacks: readonly Lack[]): string | undefined {
+  const { secrets = {}, shmSize = 0, buildArgs = {} } = run;
+  const isFile = (mount: PlannedMount): boolean =>
+    mount.type === "secret" && mount.target !== undefined && Object.hasOwn(secrets, mount.id);
+  const wanted: Readonly<Partial<Record<Lack, string | false>>> = {
+    "secret-files":
+      mounts.some(isFile) && "a secret as a file, which would be on a disk (env=NAME gives it as a variable)",
+    "tmpfs-size": mounts.some((mount) => mount.type === "tmpfs" && mount.sizeBytes !== undefined) && "size= of a tmpfs",
+    "shm-size": shmSize > 0 && "--shm-size",
+    hostname: (buildArgs["BUILDKIT_SANDBOX_HOSTNAME"] ?? "") !== "" && "BUILDKIT_SANDBOX_HOSTNAME",
+  };
+  return lacks.map((lack) => wanted[lack]).find((words) => typeof words === "string");
+}
+
+function unusable(
+  plan: BuildPlan,
+  source: SourceText,
+  refused: readonly Refusal[],
+  advice: readonly string[] = [],
+): OcibuildError<"EXECUTOR_NONE"> {
   const { step } = firstRunStep(plan)!;
   const location = locate(source, step.span);
   const reasons = refused.map(([name, { reason }]) => `${name}: ${reason}`);
   const why = reasons.length === 0 ? "there is no executor" : `no executor works here (${reasons.join("; ")})`;
-  const hints = refused.flatMap(([, { hint }]) => hint ?? []);
+  const hints = [...refused.flatMap(([, { hint }]) => hint?.replace(/\.$/, "") ?? []), ...advice];
   return new OcibuildError("EXECUTOR_NONE", `"${step.createdBy}" cannot be run: ${why}`, {
     details: { line: location.line },
     location,

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import type { Lack } from "../../src/executor/contract.js";
 import { type BuildOptions, build, isOcibuildError, memory, type OcibuildError } from "../../src/index.js";
 import { type FakeCommand, type FakeExecutorOptions, fakeExecutor } from "../../src/testing/fake-executor.js";
 import {
@@ -285,6 +286,28 @@ describe("before a build starts", () => {
     const error = await failure(fresh({ dockerfile, executor }));
     expect(error).toMatchObject({ code: "EXECUTOR_UNSUPPORTED", location: { line: 3 } });
     expect(error.message).toContain(feature);
+  });
+
+  test.each<[Lack, string, Partial<BuildOptions>, string]>([
+    ["secret-files", "RUN --mount=type=secret,id=s make", { secrets: { s: "x" } }, "a secret as a file"],
+    ["tmpfs-size", "RUN --mount=type=tmpfs,target=/t,size=1m make", {}, "size= of a tmpfs"],
+    ["shm-size", "RUN make", { shmSize: 1000 }, "--shm-size"],
+    ["hostname", "RUN make", { buildArgs: { BUILDKIT_SANDBOX_HOSTNAME: "h" } }, "BUILDKIT_SANDBOX_HOSTNAME"],
+  ])("X4: %s is missed by %s, and said with the place", async (lack, run, more, feature) => {
+    const text = `FROM scratch\n${run}`;
+    const executor = fakeExecutor(() => [], { capabilities: { lacks: [lack] } });
+    const error = await failure(fresh({ ...more, dockerfile: text, executor }));
+    expect(error).toMatchObject({ code: "EXECUTOR_UNSUPPORTED", location: { line: 2 } });
+    expect(error.message).toContain(feature);
+  });
+
+  test("what an executor lacks and no step asks for is no matter", async () => {
+    const lacks = ["secret-files", "tmpfs-size", "shm-size", "hostname", "proc", "read-only"] as const;
+    const executor = fakeExecutor(() => [], { capabilities: { lacks } });
+    const mounts = "--mount=type=secret,id=s --mount=type=secret,id=t,env=T --mount=type=tmpfs,target=/t";
+    const options = { dockerfile: `FROM scratch\nRUN ${mounts} make`, secrets: { t: "x" }, executor };
+    await buildChecked(fresh(options));
+    expect(executor.specs[0]?.mounts.map(({ type }) => type)).toEqual(["secret", "tmpfs"]);
   });
 
   test("users are refused where only root exists", async () => {

@@ -2,7 +2,7 @@
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ORDINARY_USER_EXCEPTIONS, RUN_EXCEPTIONS } from "../conformance/run-exceptions.js";
+import { CHROOT_EXCEPTIONS, ORDINARY_USER_EXCEPTIONS, RUN_EXCEPTIONS } from "../conformance/run-exceptions.js";
 import type { StrictDifference } from "../conformance/run-script.js";
 import { bundleScript } from "../support/child.js";
 import { makeOrdinaryUser, type OrdinaryUser, requireOrdinaryUser, requireRoot } from "../support/ordinary-user.js";
@@ -33,6 +33,7 @@ describe.runIf(ready && requireOrdinaryUser())("the conformance cases with RUN",
   it.each([
     ["root", "namespaces"],
     ["root", "runc"],
+    ["root", "chroot"],
     ["an ordinary user", "namespaces"],
     ["an ordinary user", "runc"],
   ] as const)("agree strictly for %s under %s, or are exceptions", async (who, executor) => {
@@ -45,7 +46,11 @@ describe.runIf(ready && requireOrdinaryUser())("the conformance cases with RUN",
       readonly differences: readonly StrictDifference[];
     };
     expect(count).toBe(CASES);
-    const exceptions = new Map([...RUN_EXCEPTIONS, ...(who === "root" ? [] : ORDINARY_USER_EXCEPTIONS)]);
+    const exceptions = new Map([
+      ...RUN_EXCEPTIONS,
+      ...(who === "root" ? [] : ORDINARY_USER_EXCEPTIONS),
+      ...(executor === "chroot" ? CHROOT_EXCEPTIONS : []),
+    ]);
     expect(differences.filter(({ id }) => !exceptions.has(id))).toEqual([]);
     const differing = new Set(differences.map(({ id }) => id));
     expect([...exceptions.keys()].filter((id) => !differing.has(id))).toEqual([]);

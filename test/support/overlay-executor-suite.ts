@@ -9,6 +9,7 @@ import { bundleScript } from "./child.js";
 import { makeOrdinaryUser, type OrdinaryUser, requireOrdinaryUser, requireRoot } from "./ordinary-user.js";
 import { type OverlayExecutorName, overlayExecutor } from "./overlay-executors.js";
 import { makeOwnFolder, removeOwnFolder } from "./own-folder.js";
+import { processesWith } from "./processes.js";
 import { requireTool } from "./tools.js";
 
 const TOOLS = ["unshare", "setpriv", "nsenter", "mount", "flock", "prlimit", "newuidmap", "tar", "busybox"] as const;
@@ -120,11 +121,12 @@ export function describeOverlayExecutor(executor: OverlayExecutorName, ...tools:
       const child = spawn(program!, args, { stdio: ["ignore", "pipe", "inherit"], cwd: "/", env: {} });
       onTestFinished(() => void child.kill("SIGKILL"));
       await new Promise((resolve) => child.stdout.once("data", resolve));
-      while (processesOf(mark) < 3) await new Promise((next) => setTimeout(next, 10));
+      while (processesWith(mark).length < 3) await new Promise((next) => setTimeout(next, 10));
       child.kill("SIGKILL");
       const deadline = performance.now() + 1000;
-      while (processesOf(mark) > 0 && performance.now() < deadline) await new Promise((next) => setTimeout(next, 10));
-      expect(processesOf(mark)).toBe(0);
+      while (processesWith(mark).length > 0 && performance.now() < deadline)
+        await new Promise((next) => setTimeout(next, 10));
+      expect(processesWith(mark).length).toBe(0);
       expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(stateDir);
     });
 
@@ -137,16 +139,4 @@ export function describeOverlayExecutor(executor: OverlayExecutorName, ...tools:
     };
     if (executor !== "crun") it("K11: what a killed builder left on disk goes with the next start", startsAnew);
   });
-}
-
-/** How many processes of the machine have `word` among their arguments, the test's own left out. */
-function processesOf(word: string): number {
-  return readdirSync("/proc").filter((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      return readFileSync(`/proc/${name}/cmdline`, "latin1").split("\0").includes(word);
-    } catch {
-      return false;
-    }
-  }).length;
 }

@@ -56,7 +56,7 @@ export class MountFurniture {
           await this.#cache(mount, io);
           break;
         case "tmpfs":
-          await this.#put(mount.target, "dir", (place) => makeFolder(place, 0o1777));
+          await this.#tmpfs(mount.target);
           break;
         case "secret":
           await this.#secret(mount, io);
@@ -144,6 +144,13 @@ export class MountFurniture {
       },
       (place) => moveBack?.(place),
     );
+  }
+
+  /** It has the rights of the directory that it covers, and where there is none everybody's. */
+  async #tmpfs(target: string): Promise<void> {
+    const covered = this.#parts.furniture.resolve(bytesOf(target)).stat;
+    const mode = covered === undefined ? 0o1777 : covered.mode & 0o7777;
+    await this.#put(target, "dir", (place) => makeFolder(place, mode));
   }
 
   async #secret(mount: Mount & { readonly type: "secret" }, io: RunIO): Promise<void> {

@@ -41,7 +41,7 @@ export interface LabRun extends Partial<Omit<RunSpec, "rootfs" | "args">> {
 }
 
 const APPLETS =
-  "awk base64 basename cat chgrp chmod chown cp cut dd df dirname du echo env expr false find grep hostname id kill ln ls mkdir mkfifo mknod mount mv nc od printenv ps pwd readlink rm rmdir sed sh sleep sort stat tail test touch tr true tty umount uname wc which".split(
+  "awk base64 basename cat chgrp chmod chown cp cut dd df dirname du echo env expr false find grep hostname id kill ln ls mkdir mkfifo mknod mount mv nc od printenv ps pwd readlink rm rmdir sed setsid sh sleep sort stat tail test touch tr true tty umount uname wc which".split(
     " ",
   );
 const PATH = "PATH=/bin:/usr/bin";

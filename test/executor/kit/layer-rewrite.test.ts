@@ -144,3 +144,21 @@ test("gives everything to root where nobody else exists, and refuses ids that do
   expect((await unpacked(members, { ids: "root" })).entries[0]).toMatchObject({ uid: 0, gid: 0 });
   await expect(unpacked(members)).rejects.toMatchObject({ code: "LAYER_INVALID" });
 });
+
+test("U6: without an overlay, whiteouts and opaque directories are remembered and nothing stands for them", async () => {
+  const members: TarMember[] = [
+    { path: "d", type: "dir" },
+    { path: "d/.wh.gone" },
+    { path: "o", type: "dir" },
+    { path: "o/.wh..wh..opq" },
+    { path: ".wh.again" },
+    { path: "again", type: "dir" },
+  ];
+  const { entries, rewrite } = await unpacked(members, { overlay: "none" });
+  expect(entries.map(({ type, path, xattrs }) => `${type} ${path}${xattrs === undefined ? "" : " marked"}`)).toEqual([
+    "dir d",
+    "dir o",
+    "dir again",
+  ]);
+  expect([[...rewrite.hidden], [...rewrite.opaque].sort()]).toEqual([["d/gone"], ["again", "o"]]);
+});
