@@ -32,6 +32,7 @@ const NOT_HERE = [
   "the host name is as asked for",
   "a read-only bind mount cannot be written",
   "a tmpfs has the size asked for",
+  "U8: no device of the machine opens by a node that the command makes",
   "a read-only cache cannot be written",
 ];
 const ON_DISK = "L1: a secret is a file of the command, and nowhere else";

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from "node:path";
 import type { ByteString } from "../../util/bytes.js";
 import { ownerState } from "../../util/process-owner.js";
+import { executorFailed } from "../kit/failures.js";
 import { RealFolder } from "./real-path.js";
 
 const RECORDS = "caches";
@@ -16,11 +17,13 @@ interface Moved {
 }
 
 export class CacheMoves {
+  readonly #executor: string;
   readonly #records: string;
   #count = 0;
 
   /** `folder` is the run's. */
-  constructor(folder: string) {
+  constructor(executor: string, folder: string) {
+    this.#executor = executor;
     this.#records = join(folder, RECORDS);
     mkdirSync(this.#records, { mode: 0o700 });
   }
@@ -29,7 +32,18 @@ export class CacheMoves {
   move(home: string, root: ByteString, path: ByteString): (place: string | Buffer) => void {
     const record = join(this.#records, String(this.#count++));
     writeFileSync(record, JSON.stringify({ home, root, path } satisfies Moved));
-    renameSync(home, new RealFolder(root).place(path));
+    try {
+      renameSync(home, new RealFolder(root).place(path));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+      const hint = "Keep the whole store on one file system, and not in an image of the container.";
+      throw executorFailed(
+        this.#executor,
+        `the cache at "${home}" cannot be moved to where the command sees it`,
+        hint,
+        error,
+      );
+    }
     return (place) => {
       renameSync(place, home);
       rmSync(record);

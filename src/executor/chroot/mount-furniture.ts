@@ -39,7 +39,7 @@ export class MountFurniture {
 
   constructor(parts: MountParts) {
     this.#parts = parts;
-    this.#moves = new CacheMoves(parts.folder);
+    this.#moves = new CacheMoves(parts.executor, parts.folder);
   }
 
   /** Puts all mounts into the tree, in their order. Waits for caches. @throws EXECUTOR_FAILED, EXECUTOR_UNSUPPORTED */
