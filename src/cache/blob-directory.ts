@@ -5,7 +5,7 @@
  * is read is moved away and is a miss from then on (S3, K5).
  */
 import { createHash } from "node:crypto";
-import { renameSync, statSync } from "node:fs";
+import { renameSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { isOcibuildError } from "../errors.js";
 import type { Abortable, BlobReader, BlobWriter } from "../oci/blobs.js";
@@ -104,6 +104,15 @@ export class BlobDirectory implements BlobReader, BlobWriter {
       this.#damaged.delete(digest);
     } finally {
       file.discard();
+    }
+  }
+
+  /** Removes the blob, which nothing refers to any more. Without error when it is gone, or cannot be removed. */
+  remove(digest: Digest): void {
+    try {
+      unlinkSync(this.pathOf(digest));
+    } catch {
+      // It is gone, or a leftover that is pruned another time.
     }
   }
 

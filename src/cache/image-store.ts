@@ -8,6 +8,7 @@ import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { isOcibuildError } from "../errors.js";
 import type { Abortable } from "../oci/blobs.js";
+import type { Digest } from "../oci/digest.js";
 import type { Descriptor } from "../oci/types.js";
 import { canonicalJson, type JsonValue } from "../util/canonical-json.js";
 import { ownedName } from "../util/process-owner.js";
@@ -41,6 +42,22 @@ export interface StoredImage {
   readonly descriptor: Descriptor;
 }
 
+/** What is to be true for a tag to be given. */
+export interface TagOptions extends Abortable {
+  /** What the image refers to: looked for once more under the lock, so that nobody frees it in between. */
+  readonly requires?: readonly Descriptor[];
+}
+
+/** What a change takes away. */
+export interface Removal {
+  /** Tags; an image that loses its last one stays listed without, unless it is dropped. */
+  readonly untag: readonly string[];
+  /** Images that are not listed any more when no tag means them. */
+  readonly drop: readonly Digest[];
+  /** Blobs that nothing listed refers to then. */
+  readonly free: readonly Digest[];
+}
+
 export class ImageStore {
   readonly #folders: StoreFolders;
   readonly #blobs: BlobDirectory;
@@ -61,11 +78,7 @@ export class ImageStore {
 
   /** All images, oldest entry first. */
   async list(): Promise<readonly StoredImage[]> {
-    return this.#read().entries.flatMap((entry) => {
-      const descriptor = descriptorOf(entry);
-      if (descriptor === undefined) return [];
-      return [{ reference: referenceOf(descriptor), descriptor: withoutReference(descriptor) }];
-    });
+    return listOf(this.#read());
   }
 
   /**
@@ -73,22 +86,43 @@ export class ImageStore {
    * resolves, image and tag survive a power loss. Does nothing when it is so already.
    * @throws STORE_UNUSABLE, BLOB_NOT_FOUND
    */
-  async tag(reference: string | readonly string[], descriptor: Descriptor, options: Abortable = {}): Promise<void> {
+  async tag(reference: string | readonly string[], descriptor: Descriptor, options: TagOptions = {}): Promise<void> {
     const references = typeof reference === "string" ? [reference] : reference;
+    const needs = [descriptor, ...(options.requires ?? [])];
+    await this.#change((index) => references.reduce((to, name) => tagged(to, name, descriptor), index), needs, options);
+  }
+
+  /** Lists `descriptor` without a tag, unless it is listed already. @throws STORE_UNUSABLE, BLOB_NOT_FOUND */
+  async add(descriptor: Descriptor, options: TagOptions = {}): Promise<void> {
+    const needs = [descriptor, ...(options.requires ?? [])];
     await this.#change(
-      (index) => references.reduce((to, name) => tagged(to, name, descriptor), index),
-      descriptor,
+      (index) => (lists(index, descriptor) ? index : withUntagged(index, descriptor)),
+      needs,
       options,
     );
   }
 
-  /** Lists `descriptor` without a tag, unless it is listed already. @throws STORE_UNUSABLE, BLOB_NOT_FOUND */
-  async add(descriptor: Descriptor, options: Abortable = {}): Promise<void> {
-    await this.#change(
-      (index) => (lists(index, descriptor) ? index : withUntagged(index, descriptor)),
-      descriptor,
-      options,
-    );
+  /**
+   * Takes away what `decide` says of the images as they are now; nobody else changes the list meanwhile. Blobs go when the
+   * list is on the disk.
+   * @throws STORE_UNUSABLE, what `decide` throws
+   */
+  async remove(
+    decide: (images: readonly StoredImage[]) => Promise<Removal>,
+    options: Abortable = {},
+  ): Promise<Removal> {
+    options.signal?.throwIfAborted();
+    await this.#folders.prepareImages();
+    return this.#lock.hold(async () => {
+      const before = this.#readForChange();
+      const removal = await decide(listOf(before));
+      options.signal?.throwIfAborted();
+      const untagged = removal.untag.reduce(withoutTag, before);
+      const after = withoutUntagged(untagged, new Set(removal.drop));
+      if (after !== before) await this.#write(after);
+      for (const digest of removal.free) this.#blobs.remove(digest);
+      return removal;
+    }, options);
   }
 
   /** Takes the tag `reference` away; returns what it meant, or `undefined` when there was no such tag. @throws STORE_UNUSABLE */
@@ -99,7 +133,7 @@ export class ImageStore {
         before = findIn(index, reference);
         return before === undefined ? index : withoutTag(index, reference);
       },
-      undefined,
+      [],
       options,
     );
     return before;
@@ -108,15 +142,16 @@ export class ImageStore {
   /** Applies `change`, which returns its argument when there is nothing to do. */
   async #change(
     change: (index: IndexDocument) => IndexDocument,
-    needs: Descriptor | undefined,
+    needs: readonly Descriptor[],
     options: Abortable,
   ): Promise<void> {
     options.signal?.throwIfAborted();
-    if (needs !== undefined && !this.#blobs.isPresent(needs)) throw notFound(needs);
+    this.#assertPresent(needs);
     const seen = this.#read();
     if (change(seen) === seen) return;
     await this.#folders.prepareImages();
     await this.#lock.hold(async () => {
+      this.#assertPresent(needs);
       const before = this.#readForChange();
       const after = change(before);
       if (after === before) return;
@@ -124,6 +159,14 @@ export class ImageStore {
       this.#blobs.sync();
       await this.#write(after);
     }, options);
+  }
+
+  #assertPresent(needs: readonly Descriptor[]): void {
+    const missing = needs.find((blob) => !this.#blobs.isPresent(blob));
+    if (missing === undefined) return;
+    // Whoever made or fetched it does so again.
+    this.#folders.lost(`blob "${missing.digest}" was removed from the store meanwhile`);
+    throw notFound(missing);
   }
 
   async #write(index: IndexDocument): Promise<void> {
@@ -170,6 +213,14 @@ export class ImageStore {
   }
 }
 
+function listOf(index: IndexDocument): StoredImage[] {
+  return index.entries.flatMap((entry) => {
+    const descriptor = descriptorOf(entry);
+    if (descriptor === undefined) return [];
+    return [{ reference: referenceOf(descriptor), descriptor: withoutReference(descriptor) }];
+  });
+}
+
 function findIn(index: IndexDocument, reference: string): Descriptor | undefined {
   const entry = index.entries.findLast((candidate) => isTagged(candidate, reference));
   const descriptor = descriptorOf(entry);
@@ -202,6 +253,15 @@ function withoutTag(index: IndexDocument, reference: string): IndexDocument {
   const before = findIn(index, reference);
   const rest = { ...index, entries: index.entries.filter((entry) => !isTagged(entry, reference)) };
   return before === undefined || lists(rest, before) ? rest : withUntagged(rest, before);
+}
+
+/** Without the untagged entries of `digests`. */
+function withoutUntagged(index: IndexDocument, digests: ReadonlySet<string>): IndexDocument {
+  const entries = index.entries.filter((entry) => {
+    const listed = descriptorOf(entry);
+    return listed === undefined || referenceOf(listed) !== undefined || !digests.has(listed.digest);
+  });
+  return entries.length === index.entries.length ? index : { ...index, entries };
 }
 
 function withUntagged(index: IndexDocument, descriptor: Descriptor): IndexDocument {

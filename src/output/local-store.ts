@@ -24,8 +24,9 @@ export function localStore(store: TargetStore): Exporter {
       }
       const { descriptor } = content.root;
       const names = result.names.map(formatReference);
-      if (names.length > 0) await store.images.tag(names, descriptor, options);
-      else await store.images.add(descriptor, options);
+      const requires = [...content.layers, ...documents.map((document) => document.descriptor)];
+      if (names.length > 0) await store.images.tag(names, descriptor, { ...options, requires });
+      else await store.images.add(descriptor, { ...options, requires });
       return { descriptor, names, warnings: [] };
     },
   };
