@@ -4,6 +4,7 @@ import type { Digest } from "./oci/digest.js";
 import type { Descriptor, Image } from "./oci/types.js";
 import type { BuildOptions } from "./options.js";
 import type { ExportResult } from "./output/exporter.js";
+import { assertKept } from "./pipeline/build-store.js";
 import { execute } from "./pipeline/execute.js";
 import { selectExecutor } from "./pipeline/executors.js";
 import { healing } from "./pipeline/healing.js";
@@ -43,9 +44,15 @@ export async function runBuild(options: BuildOptions): Promise<Built> {
 }
 
 async function run(options: BuildOptions): Promise<Built> {
+  const namesCaches = (options.cacheFrom ?? []).length + (options.cacheTo ?? []).length > 0;
+  const sharing = namesCaches ? await import("./pipeline/shared-caches.js") : undefined;
+  const cacheSpecs = sharing?.readCacheOptions(options);
   await using surroundings = await openSurroundings(options);
-  const { root, store, onEvent, nowMs, signal } = surroundings;
+  const { cwd, root, store, registries, onEvent, nowMs, signal } = surroundings;
   const outputs = outputsOf(options, surroundings);
+  assertKept(surroundings, outputs);
+  const { client } = registries;
+  const caches = cacheSpecs && sharing?.planCaches(cacheSpecs, { store, cwd, client, onEvent, nowMs });
   await using front = await openFront(surroundings, options);
   const { source, sources } = front;
   const planned = await planWork(surroundings, front, options, outputs);
@@ -59,7 +66,7 @@ async function run(options: BuildOptions): Promise<Built> {
       : await selectExecutor(plan, source, options, { root, env, onEvent, signal });
   const executor = runsNothing ? NO_EXECUTOR : selected?.executor;
   const execution = executor && { ...planned.settings, executor, secret: surroundings.secrets.read };
-  const work = { ...planned, execution, onEvent, nowMs, signal };
+  const work = { ...planned, execution, caches, cwd, client, onEvent, nowMs, signal };
   let isBuilt = false;
   const onBuilt = (): void => {
     isBuilt = true;

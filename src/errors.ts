@@ -108,6 +108,7 @@ export interface ErrorDetails {
 
   // the store
   STORE_UNUSABLE: { readonly path: string };
+  STORE_FULL: { readonly path: string; readonly limitBytes: number; readonly usedBytes: number };
   IMAGE_NOT_FOUND: { readonly reference: string };
 
   /** `--require-cache`, and a step that has to run. `causes` in one line each. */

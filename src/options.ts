@@ -7,6 +7,7 @@ import type { Compression } from "./compression/compression.js";
 import type { ContextSource } from "./context/context-source.js";
 import type { OnEvent } from "./events.js";
 import type { OutputSpec } from "./output/parse-output-spec.js";
+import type { CacheOptions } from "./pipeline/cache-options.js";
 import type { RunOptions } from "./pipeline/run-options.js";
 import type { SecretInput } from "./pipeline/secrets.js";
 
@@ -20,7 +21,7 @@ export type NamedContextInput =
    */
   | string;
 
-export interface BuildOptions extends RunOptions {
+export interface BuildOptions extends RunOptions, CacheOptions {
   /** A folder's path, the URL of a repository, archive or Dockerfile, or one of `dir()`, `memory()`, `tar()`, `git()`… */
   readonly context: string | ContextSource;
   /**
@@ -71,6 +72,12 @@ export interface BuildOptions extends RunOptions {
   readonly sourceDateEpoch?: number;
   /** Folder of the store; `$OCIBUILD_ROOT` or `$XDG_DATA_HOME/ocibuild` unless given. */
   readonly root?: string;
+  /**
+   * Bytes of everything in the store: before more is written, what was used least recently goes; images, cache mounts and
+   * what running builds use stay, and when that is too much the build fails. `$OCIBUILD_STORE_LIMIT`, unless given; else 60 %
+   * of the file system and at most 100 GB, beyond which only what can go goes, and nothing fails.
+   */
+  readonly storeLimit?: number;
   /** `HOST=URL`: where images of a registry are looked for first. */
   readonly registryMirrors?: readonly string[];
   /** `HOST[:PORT]`: plain HTTP is allowed, certificates are not checked. */

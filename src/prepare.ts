@@ -6,14 +6,16 @@ import { setMaxListeners } from "node:events";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
-import { openStore, type Store } from "./cache/store.js";
+import type { Store } from "./cache/store.js";
 import type { OpenedContext } from "./context/open-context.js";
 import { parseDockerfile } from "./dockerfile/parse.js";
 import { parseBool } from "./dockerfile/parse-bool.js";
-import type { Diagnostic } from "./errors.js";
+import { parseSize } from "./dockerfile/size.js";
+import { type Diagnostic, OcibuildError } from "./errors.js";
 import type { OnEvent } from "./events.js";
 import { hostPlatform } from "./oci/platform.js";
 import type { BuildOptions } from "./options.js";
+import { type BuildStore, openBuildStore } from "./pipeline/build-store.js";
 import { Contexts } from "./pipeline/contexts.js";
 import { ImageSources } from "./pipeline/image-sources.js";
 import { projectId } from "./pipeline/project.js";
@@ -30,6 +32,8 @@ export interface Surroundings extends AsyncDisposable {
   /** Folder of the store. */
   readonly root: string;
   readonly store: Store;
+  /** As in `BuildStore`. */
+  readonly instead: BuildStore["instead"];
   readonly registries: RegistryAccess;
   readonly remote: RemoteSources;
   readonly secrets: Secrets;
@@ -52,8 +56,14 @@ export async function openSurroundings(options: BuildOptions): Promise<Surroundi
   // Every request and every step listens for the end of the build.
   setMaxListeners(0, signal);
   signal.throwIfAborted();
-  const root = resolve(cwd, options.root ?? process.env["OCIBUILD_ROOT"] ?? defaultRoot());
-  const store = await openStore(root, { onWarning: (message) => onEvent({ type: "warning", message }) });
+  const wanted = resolve(cwd, options.root ?? process.env["OCIBUILD_ROOT"] ?? defaultRoot());
+  const limitBytes = options.storeLimit ?? limitOf(process.env["OCIBUILD_STORE_LIMIT"]) ?? "usual";
+  const buildStore = await openBuildStore(wanted, {
+    limitBytes,
+    onWarning: (message) => onEvent({ type: "warning", message }),
+  });
+  const { root, store } = buildStore;
+  store.use.begin();
   const registries = new RegistryAccess({
     mirrors: options.registryMirrors ?? [],
     insecure: options.insecureRegistries ?? [],
@@ -68,6 +78,7 @@ export async function openSurroundings(options: BuildOptions): Promise<Surroundi
     cwd,
     root,
     store,
+    instead: buildStore.instead,
     registries,
     remote,
     secrets,
@@ -79,6 +90,7 @@ export async function openSurroundings(options: BuildOptions): Promise<Surroundi
     [Symbol.asyncDispose]: async () => {
       await remote[Symbol.asyncDispose]();
       await registries[Symbol.asyncDispose]();
+      buildStore[Symbol.dispose]();
     },
   };
 }
@@ -144,6 +156,17 @@ export async function openFront(surroundings: Surroundings, options: BuildOption
 export function warningEvent(source: SourceText, diagnostic: Diagnostic): Parameters<OnEvent>[0] {
   const { message, span } = diagnostic;
   return { type: "warning", message, diagnostic, location: locate(source, span) };
+}
+
+/** `10GB`, as the environment has it. @throws OPTIONS_INVALID */
+function limitOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  const bytes = parseSize(text);
+  if (bytes !== undefined) return bytes;
+  throw new OcibuildError("OPTIONS_INVALID", `OCIBUILD_STORE_LIMIT expected a size but got "${text}"`, {
+    details: { option: "OCIBUILD_STORE_LIMIT" },
+    hint: "For example 50GB.",
+  });
 }
 
 function defaultRoot(): string {

@@ -12,7 +12,7 @@ import type { Abortable, BlobReader, BlobWriter } from "../oci/blobs.js";
 import { type Digest, hexOf } from "../oci/digest.js";
 import type { Descriptor } from "../oci/types.js";
 import { ownedName } from "../util/process-owner.js";
-import { PendingFile, syncFolder } from "./pending-file.js";
+import { type PendingFile, syncFolder } from "./pending-file.js";
 import type { StoreFolders } from "./store-folders.js";
 import { readVerified, wrongDigest, wrongSize } from "./verified-file.js";
 
@@ -37,7 +37,10 @@ export class BlobDirectory implements BlobReader, BlobWriter {
   isPresent(blob: Descriptor): boolean {
     if (this.#damaged.has(blob.digest)) return false;
     const stat = statSync(this.pathOf(blob.digest), { throwIfNoEntry: false });
-    return stat?.isFile() === true && stat.size === blob.size;
+    const isThere = stat?.isFile() === true && stat.size === blob.size;
+    // Whoever asks relies on the answer.
+    if (isThere) this.#folders.touch(this.pathOf(blob.digest));
+    return isThere;
   }
 
   async has(blob: Descriptor, options: Abortable = {}): Promise<boolean> {
@@ -86,7 +89,7 @@ export class BlobDirectory implements BlobReader, BlobWriter {
 
   /** A file for a blob whose digest is not known yet; give it to `publish`, or discard it. @throws STORE_UNUSABLE */
   create(): PendingFile {
-    return PendingFile.create(this.#folders.tmp);
+    return this.#folders.createFile();
   }
 
   /**
@@ -101,6 +104,7 @@ export class BlobDirectory implements BlobReader, BlobWriter {
       await this.#folders.prepareImages();
       await file.sync();
       file.commitUnsynced(this.pathOf(digest));
+      this.#folders.touch(this.pathOf(digest));
       this.#damaged.delete(digest);
     } finally {
       file.discard();

@@ -38,7 +38,9 @@ export class FetchedFiles {
   /** What `url` gave the last time, if the file is still there. */
   find(url: string): FetchRecord | undefined {
     const record = this.#store.steps.get(partsOf(url))?.result as FetchRecord | undefined;
-    return record !== undefined && existsSync(this.pathOf(record.sha256)) ? record : undefined;
+    if (record === undefined || !existsSync(this.pathOf(record.sha256))) return undefined;
+    this.#store.use.touch(this.pathOf(record.sha256));
+    return record;
   }
 
   /** Where the file with this digest is, or will be. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Abortable } from "../oci/blobs.js";
 import { FolderLock } from "./folder-lock.js";
+import type { StoreUse } from "./keeping/store-use.js";
 
 /** A fetch can take long; who waits for its end does not fetch the same again. */
 const LOCK_WAIT_MS = 3600 * 1000;
@@ -15,12 +16,14 @@ export interface GitRepository {
 }
 
 export class GitRepositories {
+  readonly #use: Pick<StoreUse, "touch">;
   readonly #dir: string;
   readonly #locks: string;
   readonly #known = new Map<string, GitRepository>();
 
   /** @param root of the store */
-  constructor(root: string) {
+  constructor(root: string, use: Pick<StoreUse, "touch">) {
+    this.#use = use;
     this.#dir = join(root, "git", "v1");
     this.#locks = join(root, "locks");
   }
@@ -30,9 +33,10 @@ export class GitRepositories {
     const id = createHash("sha256").update(`${objectFormat}\0${remoteUrl}`).digest("hex").slice(0, 40);
     let repository = this.#known.get(id);
     if (repository === undefined) {
-      const lock = new FolderLock(join(this.#locks, `git-${id}`), LOCK_WAIT_MS);
+      const lock = new FolderLock(join(this.#locks, `git-${id}`), { waitMs: LOCK_WAIT_MS, isLong: true });
       repository = { path: join(this.#dir, id), hold: (action, options) => lock.hold(action, options) };
       this.#known.set(id, repository);
+      this.#use.touch(repository.path);
     }
     return repository;
   }

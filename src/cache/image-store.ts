@@ -95,11 +95,7 @@ export class ImageStore {
   /** Lists `descriptor` without a tag, unless it is listed already. @throws STORE_UNUSABLE, BLOB_NOT_FOUND */
   async add(descriptor: Descriptor, options: TagOptions = {}): Promise<void> {
     const needs = [descriptor, ...(options.requires ?? [])];
-    await this.#change(
-      (index) => (lists(index, descriptor) ? index : withUntagged(index, descriptor)),
-      needs,
-      options,
-    );
+    await this.#change((index) => (lists(index, descriptor) ? index : withUntagged(index, descriptor)), needs, options);
   }
 
   /**

@@ -14,7 +14,7 @@ import type { Descriptor } from "../oci/types.js";
 import { bootId, ownedName } from "../util/process-owner.js";
 import type { BlobDirectory } from "./blob-directory.js";
 import { descriptorOf } from "./index-document.js";
-import { inFolder, PendingFile } from "./pending-file.js";
+import { inFolder, type PendingFile } from "./pending-file.js";
 import { readSealed, readSealedJson, writeSealed } from "./sealed-file.js";
 import type { StoreFolders } from "./store-folders.js";
 import { type ExpectedContent, notFound, readVerified, verifyFile } from "./verified-file.js";
@@ -117,7 +117,7 @@ export class LayerFiles {
 
   /** A file for a layer's tar whose diffID is not known yet; give it to `publishTar`, or discard it. @throws STORE_UNUSABLE */
   createTar(): PendingFile {
-    return PendingFile.create(this.#folders.tmp);
+    return this.#folders.createFile();
   }
 
   /**
@@ -130,6 +130,7 @@ export class LayerFiles {
     if (this.#boot === null) await file.sync();
     const { sizeBytes } = file;
     file.commitUnsynced(this.tarPath(diffId));
+    this.#folders.touch(this.tarPath(diffId));
     writeSealed(
       this.#folders.tmp,
       this.#path(diffId, "size"),
@@ -172,7 +173,10 @@ export class LayerFiles {
     const stat = statSync(this.tarPath(diffId), { throwIfNoEntry: false });
     if (stat === undefined || !stat.isFile()) return undefined;
     const record = readSealedJson(this.#path(diffId, "size"), RECORD_LIMIT_BYTES) as SizeRecord | undefined;
-    return record?.diffId === diffId && record.sizeBytes === stat.size ? record : undefined;
+    if (record?.diffId !== diffId || record.sizeBytes !== stat.size) return undefined;
+    // Whoever asks relies on the answer.
+    this.#folders.touch(this.tarPath(diffId));
+    return record;
   }
 
   #remember(path: string, payload: Uint8Array): void {

@@ -29,6 +29,8 @@ const FOREIGN_LEFTOVER_MS = 24 * 3600 * 1000;
 export interface PendingFileOptions {
   /** Permission bits of the finished file; 0600 unless told otherwise. */
   readonly mode?: number;
+  /** Asked before bytes are written; what it throws ends the writing. */
+  readonly beforeWrite?: ((bytes: number) => void) | undefined;
 }
 
 export class PendingFile implements AsyncDisposable {
@@ -37,10 +39,12 @@ export class PendingFile implements AsyncDisposable {
   #fd: number | undefined;
   #sizeBytes = 0;
   #renamed = false;
+  readonly #beforeWrite: PendingFileOptions["beforeWrite"];
 
-  private constructor(path: string, fd: number) {
+  private constructor(path: string, fd: number, beforeWrite: PendingFileOptions["beforeWrite"]) {
     this.path = path;
     this.#fd = fd;
+    this.#beforeWrite = beforeWrite;
   }
 
   /**
@@ -54,6 +58,7 @@ export class PendingFile implements AsyncDisposable {
       return new PendingFile(
         path,
         inFolder(path, () => openSync(path, "wx", options.mode ?? 0o600)),
+        options.beforeWrite,
       );
     } catch (error) {
       throw storeError(error, "create a file in", dir);
@@ -72,6 +77,7 @@ export class PendingFile implements AsyncDisposable {
   write(chunk: Uint8Array): void {
     const fd = this.#open();
     try {
+      this.#beforeWrite?.(chunk.length);
       let done = 0;
       while (done < chunk.length) done += writeSync(fd, chunk, done, chunk.length - done);
     } catch (error) {

@@ -90,7 +90,9 @@ export class StepCache {
   #read(shape: ShapeKey, key: CacheKey): StepRecord | undefined {
     const record = readSealedJson(`${this.#path(shape, key)}.record`, RECORD_LIMIT_BYTES) as StepRecord | undefined;
     if (record?.version !== 1 || record.key !== key || record.shapeKey !== shape) return undefined;
-    return stepKey(record.parts) === key && shapeKey(record.parts) === shape ? record : undefined;
+    if (stepKey(record.parts) !== key || shapeKey(record.parts) !== shape) return undefined;
+    this.#folders.touch(`${this.#path(shape, key)}.record`);
+    return record;
   }
 
   #keysByAge(shape: ShapeKey): readonly CacheKey[] {

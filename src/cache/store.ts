@@ -4,18 +4,33 @@
  * `images/` OCI layout · `layers/v1/`, `steps/v1/`, `stat/v1/`, `builds/v1/` can be deleted at any moment · `locks/` · `tmp/`. A
  * format that changes gets a new folder; folders that this version does not know are left alone (K13).
  */
-import { accessSync, chmodSync, constants, existsSync, lstatSync, mkdirSync, type Stats, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  type Stats,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { OcibuildError } from "../errors.js";
 import { BlobDirectory } from "./blob-directory.js";
 import { BuildJournals } from "./build-journals.js";
 import { FolderLock } from "./folder-lock.js";
 import { ImageStore } from "./image-store.js";
+import { type Inventory, takeInventory } from "./keeping/inventory.js";
+import { type PruneOptions, type PruneResult, pruneStore } from "./keeping/prune.js";
+import { SpaceGuard, usualLimitBytes } from "./keeping/space-guard.js";
+import { StoreUse } from "./keeping/store-use.js";
 import { LayerFiles } from "./layer-files.js";
 import { createLayout } from "./oci-layout.js";
 import { PendingFile, removeLeftovers } from "./pending-file.js";
 import { StatCacheFiles } from "./stat-cache-files.js";
 import { StepCache } from "./step-cache.js";
+import { StepLocks } from "./step-locks.js";
 import { storeError, systemCode } from "./store-error.js";
 import type { StoreFolders } from "./store-folders.js";
 
@@ -25,6 +40,11 @@ const CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder
 export interface StoreOptions {
   /** Told, once for each text, what costs time but no correctness. */
   readonly onWarning?: (message: string) => void;
+  /**
+   * Bytes of everything in it: before more is written, what was used least recently goes, and when that is not enough
+   * nothing more is written. `usual` as `usualLimitBytes` says, and only for what can go; none unless given.
+   */
+  readonly limitBytes?: number | "usual";
   /** How long to wait for another process that changes the list of images; 30 s unless told otherwise. */
   readonly lockWaitMs?: number;
 }
@@ -36,13 +56,25 @@ export interface Store {
   readonly writable: boolean;
   /** How many damaged things were found and moved away so far: when it grows, trying again can help (S3). */
   readonly lostCount: number;
+  /** Counts something that was relied on and is not there after all, and says so in a warning when there is something to say. */
+  reportLost(message: string | undefined): void;
   /** Of the images: manifests, configs and layers as outputs need them. */
   readonly blobs: BlobDirectory;
   readonly images: ImageStore;
   readonly layers: LayerFiles;
   readonly steps: StepCache;
+  /** For those who are about to make a step. */
+  readonly stepLocks: StepLocks;
   readonly stats: StatCacheFiles;
   readonly journals: BuildJournals;
+  /** Everything in it: reads all of its folders. */
+  inventory(): Inventory;
+  /** Removes what it can do without. */
+  prune(options?: PruneOptions): PruneResult;
+  /** Who uses it, and what was used when. */
+  readonly use: StoreUse;
+  /** Ends the use of it: what this process used may be removed by others from now on. Idempotent. */
+  close(): void;
   /** A temporary file on the store's file system. The caller discards it. @throws STORE_UNUSABLE */
   createFile(): PendingFile;
   /** An existing folder for temporary files of this process, on the store's file system. @throws STORE_UNUSABLE */
@@ -60,7 +92,10 @@ export async function openStore(root: string, options: StoreOptions = {}): Promi
   const writable = canWrite(root);
   const images = join(root, "images");
   const tmp = join(root, "tmp");
-  const lock = new FolderLock(join(root, "locks", "images"), options.lockWaitMs);
+  const lock = new FolderLock(
+    join(root, "locks", "images"),
+    options.lockWaitMs === undefined ? {} : { waitMs: options.lockWaitMs },
+  );
   const told = new Set<string>();
   let lostCount = 0;
   let prepared: Promise<void> | undefined;
@@ -72,9 +107,22 @@ export async function openStore(root: string, options: StoreOptions = {}): Promi
     told.add(message);
     options.onWarning?.(message);
   };
+  const use = new StoreUse(join(root, "leases"), writable);
+  const freeBytes = (): number => {
+    const { bsize, bavail } = statfsSync(root);
+    return bsize * bavail;
+  };
+  const limitBytes = options.limitBytes === "usual" ? usualLimitBytes(root) : options.limitBytes;
+  const guard =
+    limitBytes === undefined
+      ? undefined
+      : new SpaceGuard({ root, use, freeBytes }, limitBytes, options.limitBytes !== "usual");
+  const createFile = (): PendingFile => PendingFile.create(tmp, { beforeWrite: guard?.beforeWrite });
   const folders: StoreFolders = {
     images,
     tmp,
+    createFile,
+    touch: (path) => use.touch(path),
     warn,
     lost: (message) => {
       lostCount++;
@@ -91,6 +139,7 @@ export async function openStore(root: string, options: StoreOptions = {}): Promi
   if (writable) {
     writeCacheTag(root);
     removeLeftovers(tmp);
+    removeLeftovers(join(root, "leases"));
   }
   const blobs = new BlobDirectory(folders);
   return {
@@ -99,13 +148,22 @@ export async function openStore(root: string, options: StoreOptions = {}): Promi
     get lostCount() {
       return lostCount;
     },
+    reportLost: (message) => {
+      lostCount++;
+      if (message !== undefined) warn(message);
+    },
     blobs,
     images: new ImageStore(folders, blobs, lock),
     layers: new LayerFiles(join(root, "layers", "v1"), folders, blobs),
     steps: new StepCache(join(root, "steps", "v1"), folders),
+    stepLocks: new StepLocks(join(root, "locks", "steps"), writable),
     stats: new StatCacheFiles(join(root, "stat", "v1"), folders),
     journals: new BuildJournals(join(root, "builds", "v1"), folders),
-    createFile: () => PendingFile.create(tmp),
+    inventory: () => takeInventory(root),
+    prune: (pruneOptions) => pruneStore({ root, use, freeBytes }, pruneOptions),
+    use,
+    close: () => use.end(),
+    createFile,
     tempDir: () => {
       try {
         mkdirSync(tmp, { recursive: true, mode: 0o700 });

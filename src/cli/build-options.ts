@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { type Compression, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL } from "../compression/compression.js";
 import { parseContextSource } from "../context/context-source.js";
+import { parseSize } from "../dockerfile/size.js";
 import { OcibuildError } from "../errors.js";
 import { formatPlatform, hostPlatform, parsePlatform } from "../oci/platform.js";
 import { parseReference } from "../oci/reference.js";
@@ -41,6 +42,8 @@ export function toBuildOptions(
     tags: request.tags.map(checkedTag),
     outputs: readOutputs(request, stdoutIsTTY),
     push: request.push,
+    ...(request.cacheFrom.length === 0 ? {} : { cacheFrom: request.cacheFrom }),
+    ...(request.cacheTo.length === 0 ? {} : { cacheTo: request.cacheTo }),
     noCache: request.noCache || request.noCacheFilters.flatMap(listed),
     pull: request.pull,
     ...cacheOptions(request),
@@ -50,8 +53,16 @@ export function toBuildOptions(
     registryMirrors,
     insecureRegistries,
     ...(root === undefined ? {} : { root: resolve(cwd, root) }),
+    ...storeLimit(request.storeLimit),
     ...(dockerConfigDir === undefined ? {} : { dockerConfigDir: resolve(cwd, dockerConfigDir) }),
   };
+}
+
+function storeLimit(text: string | undefined): Pick<BuildOptions, "storeLimit"> {
+  if (text === undefined) return {};
+  const bytes = parseSize(text);
+  if (bytes !== undefined) return { storeLimit: bytes };
+  throw optionError("--store-limit", `"--store-limit ${text}" expected a size`, "For example 20GB.");
 }
 
 /** A variable of the environment; an empty one counts as not set. */

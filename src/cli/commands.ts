@@ -23,6 +23,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "Show what a build context holds, and why",
     load: async () => (await import("./inspect/context-command.js")).command,
   },
+  {
+    name: "du",
+    summary: "Show what the store takes on the disk",
+    load: async () => (await import("./store/du-command.js")).default,
+  },
+  {
+    name: "prune",
+    summary: "Remove what can be made again from the store",
+    load: async () => (await import("./store/prune-command.js")).default,
+  },
 ];
 
 /** Commands that the design has and this version has not. */
@@ -41,8 +51,6 @@ export const REFUSED_COMMANDS: readonly string[] = [
   "diff",
   "commit",
   "copy",
-  "prune",
-  "du",
   "run",
 ];
 

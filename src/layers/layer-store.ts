@@ -23,16 +23,27 @@ interface LayerBlob {
   readonly blobs: BlobReader;
 }
 
+/** A layer that a shared cache says it has. */
+interface ImportedBlob extends LayerBlob {
+  /** How its blob was compressed, as it says. */
+  readonly spec: string | undefined;
+  /** Told when the blob turns out not to be the layer; counts as a loss. */
+  readonly reject: (reason: unknown) => void;
+}
+
 /** One place that a layer's tar can be read from. */
 interface LayerSource {
   chunks(): AsyncIterable<Buffer>;
   /** Reads all of it as it is stored. @throws BLOB_… when it is damaged, which is then gone */
   verify(): Promise<void>;
+  /** Where it is not damage of ours when it is not the layer. */
+  readonly reject?: (reason: unknown) => void;
 }
 
 export class LayerStore implements Disposable, LayerTars {
   readonly #store: Store;
   readonly #origins = new Map<DiffId, LayerBlob>();
+  readonly #imported = new Map<DiffId, ImportedBlob>();
   readonly #indexes = new Map<DiffId, Promise<readonly IndexedEntry[]>>();
   readonly #trees = new Map<string, Promise<FsTree>>();
   readonly #tars = new Map<DiffId, Promise<void>>();
@@ -47,6 +58,34 @@ export class LayerStore implements Disposable, LayerTars {
     for (const { diffId, descriptor } of layers) this.#origins.set(diffId, { descriptor, blobs });
   }
 
+  /** Makes a layer known that a shared cache has; nothing is read yet, and what is read is checked. */
+  registerImported(diffId: DiffId, layer: ImportedBlob): void {
+    if (layer.spec !== undefined || !this.#imported.has(diffId)) this.#imported.set(diffId, layer);
+  }
+
+  /**
+   * The blob of a layer that a shared cache has in the form `spec`, brought to the store and checked to be the layer;
+   * `undefined` when it has none. @throws BLOB_NOT_FOUND when it is not what it should be
+   */
+  async importedForm(diffId: DiffId, spec: string, options: Abortable): Promise<Descriptor | undefined> {
+    const imported = this.#imported.get(diffId);
+    if (imported === undefined || imported.spec !== spec) return undefined;
+    const { descriptor, blobs, reject } = imported;
+    try {
+      const chunks = decompress(blobs.open(descriptor, options), descriptor.mediaType);
+      const indexed = await indexTar(chunks, { ...options, contentDigests: true });
+      assertDiffId(diffId, indexed.diffId);
+      this.addIndex(diffId, encodeLayerIndex(indexed.entries));
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!isBrokenArchive(error)) throw error;
+      reject(error);
+      throw this.#missing(diffId);
+    }
+    this.#store.layers.rememberCompressed(diffId, spec, descriptor);
+    return descriptor;
+  }
+
   /** Keeps the index of a layer that was just written; it is decoded when somebody looks into the layer. */
   addIndex(diffId: DiffId, index: Buffer): void {
     this.#store.layers.writeIndex(diffId, index);
@@ -56,6 +95,7 @@ export class LayerStore implements Disposable, LayerTars {
   isAvailable(diffId: DiffId): boolean {
     return (
       this.#origins.has(diffId) ||
+      this.#imported.has(diffId) ||
       this.#store.layers.hasTar(diffId) ||
       this.#store.layers.compressedForms(diffId).length > 0
     );
@@ -147,12 +187,16 @@ export class LayerStore implements Disposable, LayerTars {
         options.signal?.throwIfAborted();
         // Damage mostly shows as a broken archive, long before a digest is complete.
         if (isBrokenArchive(error)) await source.verify().catch(() => undefined);
+        if (isBrokenArchive(error)) source.reject?.(error);
         options.signal?.throwIfAborted();
         if (this.#store.lostCount === lostCount && !isOcibuildError(error, "BLOB_NOT_FOUND")) throw error;
-        missed = error;
+        missed = source.reject === undefined ? error : this.#missing(diffId);
       }
     }
-    throw missed ?? this.#missing(diffId);
+    if (missed !== undefined) throw missed;
+    // It was there when it was decided to rely on it, and somebody has removed it.
+    this.#store.reportLost(undefined);
+    throw this.#missing(diffId);
   }
 
   *#sources(diffId: DiffId, options: Abortable): Generator<LayerSource> {
@@ -167,11 +211,14 @@ export class LayerStore implements Disposable, LayerTars {
       yield this.#blobSource({ descriptor, blobs }, options);
     }
     const origin = this.#origins.get(diffId);
-    if (origin === undefined) return;
-    const { lostCount } = this.#store;
-    yield this.#blobSource(origin, options);
-    // The copy in the store was damaged, and is gone: this time it is fetched.
-    if (this.#store.lostCount !== lostCount) yield this.#blobSource(origin, options);
+    if (origin !== undefined) {
+      const { lostCount } = this.#store;
+      yield this.#blobSource(origin, options);
+      // The copy in the store was damaged, and is gone: this time it is fetched.
+      if (this.#store.lostCount !== lostCount) yield this.#blobSource(origin, options);
+    }
+    const imported = this.#imported.get(diffId);
+    if (imported !== undefined) yield { ...this.#blobSource(imported, options), reject: imported.reject };
   }
 
   #blobSource({ descriptor, blobs }: LayerBlob, options: Abortable): LayerSource {

@@ -109,7 +109,7 @@ async function lookUpStep(
 ): Promise<Pick<LookedUpStep, "state" | "parts" | "key" | "diffId" | "causes">> {
   const parent = chainIdOf(work.parent) ?? null;
   const found = await lookUp(run, work, parent);
-  const parts = { ...work.shape, parent, inputs: await work.inputs() };
+  const parts = { ...work.shape, parent, inputs: await work.inputs("look up") };
   const key = stepKey(parts);
   if (found !== undefined) return { state: "cached", parts, key, diffId: found.diffId, causes: [] };
   return { state: "runs", parts, key, diffId: undefined, causes: await missCauses(run, work, parent) };

@@ -5,12 +5,14 @@ import type { Compression } from "../compression/compression.js";
 import type { OnEvent } from "../events.js";
 import type { Abortable } from "../oci/blobs.js";
 import type { PlannedStage } from "../plan/build-plan.js";
-import type { FileSource } from "../plan/file-source.js";
+import type { FileSource, StageId } from "../plan/file-source.js";
 import type { GitSource } from "../plan/steps/copy.js";
+import type { SharedCaches } from "../shared-cache/shared-caches.js";
 import type { FileTree } from "../tree/file-tree.js";
 import type { SourceText } from "../util/source-text.js";
 import type { BuildTrail } from "./explain/build-trail.js";
 import type { LayerStore } from "./layer-store.js";
+import type { Lineage } from "./lineage.js";
 import type { RunExecution } from "./run/run-execution.js";
 import type { KeyedLayer } from "./step-result.js";
 import type { TimePolicy } from "./times.js";
@@ -54,8 +56,14 @@ export interface RunContext {
   readonly execution: RunExecution | undefined;
   /** Whether records may answer for steps of this stage. */
   readonly mayReuse: (stage: PlannedStage) => boolean;
+  /** Identifies what is built from where. */
+  readonly project: string;
   /** Steps under way, by what they do. */
   readonly flights: Map<string, Promise<KeyedLayer>>;
+  /** Caches beside the store; `undefined` when the build names none, neither to read nor to write. */
+  readonly shared: SharedCaches | undefined;
+  /** Of the stages that are done. */
+  readonly lineages: Map<StageId, Lineage>;
   /** What this build and earlier ones of the project did. */
   readonly trail: BuildTrail;
   /** Whether it is told why steps are not in the cache, and whether that is then the end of the build. */

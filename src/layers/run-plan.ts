@@ -2,8 +2,9 @@
 import type { BuildPlan, PlannedStage } from "../plan/build-plan.js";
 import type { StageId } from "../plan/file-source.js";
 import { contextLayer } from "./copy/context-layer.js";
+import { diffIdsOf, type Lineage, rootLineage } from "./lineage.js";
 import type { RunContext } from "./run-context.js";
-import { runStage, type StageResult, stageTasks } from "./run-stage.js";
+import { runStage, type StageResult, stageResult, stageTasks } from "./run-stage.js";
 
 /**
  * The results of all stages. After a failure the others are cancelled and waited for: nothing works on in the background.
@@ -15,25 +16,22 @@ export async function runPlan(
   cancel: (reason: unknown) => void,
 ): Promise<ReadonlyMap<StageId, StageResult>> {
   run.onEvent({ type: "plan", version: 1, tasks: plan.stages.flatMap((stage) => stageTasks(run, stage)) });
-  const results = new Map<StageId, Promise<StageResult>>();
-  const resultOf = (id: StageId): Promise<StageResult> => {
+  const results = new Map<StageId, Promise<Lineage>>();
+  const resultOf = (id: StageId): Promise<Lineage> => {
     const result = results.get(id);
     if (result === undefined) throw new Error(`plan reads stage ${id} before it is there`);
     return result;
   };
   const inResult = stagesInResult(plan);
-  const baseOf = async (stage: PlannedStage): Promise<StageResult> => {
+  const baseOf = async (stage: PlannedStage): Promise<Lineage> => {
     const { base } = stage;
     switch (base.kind) {
       case "scratch":
-        return { diffIds: [], base: undefined, history: [], created: undefined };
+        return rootLineage(undefined);
       case "stage":
         return resultOf(base.stage);
-      case "image": {
-        const { image } = base;
-        const diffIds = image.layers.map((layer) => layer.diffId);
-        return { diffIds, base: image, history: [], created: image.config.created };
-      }
+      case "image":
+        return rootLineage(base.image);
       case "named-context":
         return contextLayer(run, stage, base.name);
       default:
@@ -43,7 +41,7 @@ export async function runPlan(
   let failure: { readonly error: unknown } | undefined;
   for (const stage of plan.stages) {
     const compression = inResult.has(stage.id) ? run.compression : undefined;
-    const stageLayers = async (id: StageId): Promise<StageResult["diffIds"]> => (await resultOf(id)).diffIds;
+    const stageLayers = async (id: StageId): Promise<StageResult["diffIds"]> => diffIdsOf(await resultOf(id));
     const result = runStage(run, stage, baseOf, stageLayers, { compression });
     results.set(stage.id, result);
     result.catch((error: unknown) => {
@@ -54,7 +52,7 @@ export async function runPlan(
   await Promise.allSettled(results.values());
   if (failure !== undefined) throw failure.error;
   const settled = new Map<StageId, StageResult>();
-  for (const [id, result] of results) settled.set(id, await result);
+  for (const [id, result] of results) settled.set(id, stageResult(run, await result));
   return settled;
 }
 

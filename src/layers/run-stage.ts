@@ -11,13 +11,12 @@ import type { StageLayers } from "./copy/stage-files.js";
 import { workdirWork } from "./copy/workdir-step.js";
 import type { StageTrail } from "./explain/build-trail.js";
 import { stepTitle } from "./explain/step-title.js";
+import { diffIdsOf, historyOf, type Lineage, withLine } from "./lineage.js";
 import { type RunStepOptions, runWork } from "./run/run-step.js";
 import type { RunContext } from "./run-context.js";
 import type { SealEditOptions } from "./seal/seal-edit.js";
-import { type StepWork, stepLayer } from "./step-layer.js";
-import type { StepLayer } from "./step-result.js";
+import { type SteppedLayer, type StepWork, stepLayer } from "./step-layer.js";
 import type { LayerStep } from "./step-shape.js";
-import { isoTime } from "./times.js";
 
 /** What a stage came to. */
 export interface StageResult {
@@ -29,6 +28,10 @@ export interface StageResult {
   readonly history: readonly HistoryEntry[];
   /** RFC 3339; when the last layer was made. */
   readonly created: string | undefined;
+}
+
+export function stageResult(run: RunContext, lineage: Lineage): StageResult {
+  return { diffIds: diffIdsOf(lineage), base: lineage.base, ...historyOf(lineage, run.times.epochSeconds) };
 }
 
 /** The tasks of a stage's steps that do work, in their order. */
@@ -53,15 +56,13 @@ export function stageTasks(run: RunContext, stage: PlannedStage): TaskInfo[] {
 export async function runStage(
   run: RunContext,
   stage: PlannedStage,
-  baseOf: (stage: PlannedStage) => Promise<StageResult>,
+  baseOf: (stage: PlannedStage) => Promise<Lineage>,
   stageLayers: StageLayers,
   options: SealEditOptions,
-): Promise<StageResult> {
+): Promise<Lineage> {
   const tasks = stageTasks(run, stage);
-  let { diffIds, history, created, base } = await baseOf(stage);
-  const trail = run.trail.begin(stage, diffIds);
-  const { epochSeconds } = run.times;
-  if (epochSeconds !== undefined) created = isoTime(epochSeconds);
+  let lineage = await baseOf(stage);
+  const trail = run.trail.begin(stage, diffIdsOf(lineage));
   for (const [index, step] of stage.steps.entries()) {
     run.signal.throwIfAborted();
     if (step.kind !== "config") {
@@ -69,13 +70,12 @@ export async function runStage(
       for (const id of readStages(step)) await stageLayers(id);
       const keepTar = stage.steps.slice(index + 1).some(({ kind }) => kind === "run");
       const all = { ...options, keepTar };
-      const layer = await runStep(run, trail, step as LayerStep, tasks.shift()!, diffIds, stageLayers, all);
-      diffIds = [...diffIds, layer.diffId];
-      created = isoTime(layer.createdSeconds);
+      ({ lineage } = await runStep(run, trail, step as LayerStep, tasks.shift()!, lineage, stageLayers, all));
     }
-    history = [...history, historyOf(step, created)];
+    lineage = withLine(lineage, step.createdBy, step.kind !== "config");
   }
-  return { diffIds, base, history, created };
+  run.lineages.set(stage.id, lineage);
+  return lineage;
 }
 
 /** The stages that a step reads files from. */
@@ -91,10 +91,10 @@ async function runStep(
   trail: StageTrail,
   step: LayerStep,
   task: TaskInfo,
-  parent: readonly DiffId[],
+  before: Lineage,
   stageLayers: StageLayers,
   options: SealEditOptions,
-): Promise<StepLayer> {
+): Promise<SteppedLayer> {
   const { onEvent, nowMs } = run;
   onEvent({ type: "task-started", task, timeMs: nowMs() });
   const onProgress = (current: number): void => onEvent({ type: "task-progress", id: task.id, current, unit: "bytes" });
@@ -104,7 +104,8 @@ async function runStep(
   const place = { trail, index: trail.done.length, title: stepTitle(step), taskId: task.id };
   const all = { ...options, onProgress, onOutput, platform: stage.platform, mayReuse: run.mayReuse(stage), place };
   try {
-    const layer = await stepLayer(run, await stepWork(run, step, parent, stageLayers, all));
+    const work = await stepWork(run, step, diffIdsOf(before), stageLayers, all);
+    const layer = await stepLayer(run, work, before);
     onEvent({ type: "task-finished", id: task.id, outcome: layer.isCached ? "cached" : "done", timeMs: nowMs() });
     return layer;
   } catch (error) {
@@ -132,14 +133,4 @@ export async function stepWork(
     default:
       return step satisfies never;
   }
-}
-
-/** A history line. One without a layer takes its time from the layer before it, so that equal builds have equal configs. */
-function historyOf(step: Step, created: string | undefined): HistoryEntry {
-  return {
-    ...(created === undefined ? {} : { created }),
-    created_by: step.createdBy,
-    comment: "ocibuild",
-    ...(step.kind === "config" ? { empty_layer: true } : {}),
-  };
 }

@@ -1,6 +1,7 @@
 /** What running a step gives. */
 import type { CacheKey } from "../cache/key.js";
 import type { DiffId } from "../oci/digest.js";
+import type { EntryResult } from "../shared-cache/entry.js";
 
 /** What a step made. */
 export interface StepLayer {
@@ -13,4 +14,7 @@ export interface StepLayer {
 /** With the key under which it is remembered. */
 export interface KeyedLayer extends StepLayer {
   readonly key: CacheKey;
+  readonly inputs: readonly string[];
+  /** What a shared cache said of it, when it is from there. */
+  readonly imported?: EntryResult;
 }

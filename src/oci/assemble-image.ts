@@ -3,6 +3,7 @@
  * @spec manifest.md, config.md, image-index.md
  */
 import { OcibuildError } from "../errors.js";
+import type { JsonObject } from "../util/canonical-json.js";
 import { digestOf } from "./digest.js";
 import { encodeImageConfig, encodeIndex, encodeManifest } from "./encode.js";
 import { layerMediaType, MEDIA_TYPES, type MediaTypeFamily, parseLayerMediaType } from "./media-types.js";
@@ -30,6 +31,8 @@ export interface ImageParts {
   /** RFC 3339; absent only for an image that says no time at all. */
   readonly created?: string;
   readonly mediaTypes: MediaTypeFamily;
+  /** Further properties of the config. */
+  readonly extra?: JsonObject;
   /** Of the manifest; Docker's manifests have none. */
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -57,6 +60,7 @@ const STALE_KEYS: ReadonlySet<string> = new Set([
   "Size",
   "moby.buildkit.cache.v0",
   "moby.buildkit.buildinfo.v1",
+  "dev.ocibuild.cache.v1",
 ]);
 const PLATFORM_KEYS: ReadonlySet<string> = new Set(["os", "architecture", "variant", "os.version", "os.features"]);
 
@@ -80,6 +84,7 @@ export function assembleImage(parts: ImageParts): Image {
   const { config: execution, author, ...platform } = parts.config;
   const config: ImageConfig = {
     ...carriedOver(parts.base),
+    ...parts.extra,
     ...pickPlatform(platform),
     ...(author === undefined ? {} : { author }),
     ...(parts.created === undefined ? {} : { created: parts.created }),

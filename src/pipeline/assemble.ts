@@ -12,6 +12,7 @@ import { layerMediaType, type MediaTypeFamily } from "../oci/media-types.js";
 import type { Image, Layer } from "../oci/types.js";
 import type { BuildPlan } from "../plan/build-plan.js";
 import type { StageId } from "../plan/file-source.js";
+import type { JsonObject } from "../util/canonical-json.js";
 
 /** How an output wants the image. */
 export interface ImageForm {
@@ -33,6 +34,8 @@ export interface AssembleContext {
   readonly store: Store;
   readonly layers: LayerStore;
   readonly signal: AbortSignal;
+  /** What goes into the configs of images whose layers are compressed so, beside what an image needs. */
+  readonly configExtra?: (compression: string) => JsonObject;
 }
 
 /** The images of the plan's targets in the given form. @throws STORE_UNUSABLE, COMPRESSION_UNSUPPORTED */
@@ -51,7 +54,11 @@ export async function assembleResult(
     const layers: Layer[] = [];
     for (const [at, diffId] of result.diffIds.entries()) {
       const ofBase = at < baseCount ? base?.layers[at] : undefined;
-      layers.push(ofBase !== undefined && !form.forceCompression ? ofBase : await compressed(context, diffId, form));
+      layers.push(
+        ofBase !== undefined && !form.forceCompression
+          ? ofBase
+          : await compressedLayer(context, diffId, form.compression),
+      );
     }
     images.push(
       assembleImage({
@@ -61,6 +68,7 @@ export async function assembleResult(
         history: result.history,
         ...(result.created === undefined ? {} : { created: result.created }),
         mediaTypes: form.mediaTypes,
+        ...(context.configExtra === undefined ? {} : { extra: context.configExtra(compressionSpec(form.compression)) }),
         ...(form.annotations.size === 0 ? {} : { annotations: Object.fromEntries(form.annotations) }),
       }),
     );
@@ -75,23 +83,28 @@ function indexOf(images: readonly Image[], form: ImageForm): AssembledIndex {
   return assembleIndex({ images, mediaTypes, ...annotations });
 }
 
-/** The layer in the wanted compression: as it was made before, else from its tar. */
-async function compressed(context: AssembleContext, diffId: DiffId, form: ImageForm): Promise<Layer> {
+/** The layer in the wanted compression: as it was made before, here or where a shared cache has it from, else from its tar. */
+export async function compressedLayer(
+  context: Pick<AssembleContext, "store" | "layers" | "signal">,
+  diffId: DiffId,
+  compression: Compression,
+): Promise<Layer> {
   const { store, layers, signal } = context;
-  const spec = compressionSpec(form.compression);
+  const spec = compressionSpec(compression);
   const known = store.layers.compressedForms(diffId).find((candidate) => candidate.spec === spec);
   if (known !== undefined) return { diffId, descriptor: known.descriptor };
+  const imported = await layers.importedForm(diffId, spec, { signal });
+  if (imported !== undefined) return { diffId, descriptor: imported };
   await layers.ensureTar(diffId, { signal });
   const file = store.blobs.create();
   try {
     const tar = fileReader(store.layers.tarPath(diffId));
-    const { compression } = form;
     const options = { compression, blobSink: file, expectedDiffId: diffId, signal };
     const { blob } = await compressTar(tar, options).catch((error: unknown) => {
       throw isOcibuildError(error, "LAYER_DIFF_ID_MISMATCH") ? layers.damagedTar(diffId) : error;
     });
     await store.blobs.publish(file, blob!.digest);
-    const mediaType = layerMediaType({ family: "oci", compression: form.compression.kind, foreign: false });
+    const mediaType = layerMediaType({ family: "oci", compression: compression.kind, foreign: false });
     const descriptor = { mediaType, digest: blob!.digest, size: blob!.sizeBytes };
     store.layers.rememberCompressed(diffId, spec, descriptor);
     return { diffId, descriptor };

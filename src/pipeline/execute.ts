@@ -11,14 +11,16 @@ import { runPlan } from "../layers/run-plan.js";
 import type { StageResult } from "../layers/run-stage.js";
 import type { TimePolicy } from "../layers/times.js";
 import type { BuildPlan, PlannedStage } from "../plan/build-plan.js";
+import type { RegistryClient } from "../registry/client.js";
 import type { FileTree } from "../tree/file-tree.js";
 import type { SourceText } from "../util/source-text.js";
 import type { Contexts } from "./contexts.js";
 import type { PlannedOutput } from "./exporters.js";
 import type { ImageSources } from "./image-sources.js";
 import type { RemoteSources } from "./remote-sources.js";
+import type { PlannedCaches } from "./shared-caches.js";
 import { Temporaries } from "./temporaries.js";
-import { type WrittenOutputs, writeOutputs } from "./write-outputs.js";
+import { type WriteOutputsInput, type WrittenOutputs, writeOutputs } from "./write-outputs.js";
 
 export interface RunOptions {
   readonly store: Store;
@@ -38,12 +40,15 @@ export interface RunOptions {
   readonly explains: RunContext["explains"];
   /** Identifies what is built from where, for what earlier builds of it did. */
   readonly project: string;
+  readonly caches?: PlannedCaches | undefined;
   readonly onEvent: OnEvent;
   readonly nowMs: () => number;
   readonly signal: AbortSignal;
 }
 
 export interface ExecuteOptions extends RunOptions {
+  readonly cwd: string;
+  readonly client: () => Promise<RegistryClient>;
   /** Told when everything is built and the outputs are next. */
   readonly onBuilt?: () => void;
 }
@@ -52,6 +57,7 @@ export interface ExecuteOptions extends RunOptions {
 export function execute(options: ExecuteOptions): Promise<WrittenOutputs> {
   const { plan, contexts, sources, outputs } = options;
   return withRun(options, async (run, cancel) => {
+    options.caches?.shared.begin();
     let results: ReadonlyMap<string, StageResult>;
     try {
       results = await runPlan(run, plan, cancel);
@@ -61,8 +67,35 @@ export function execute(options: ExecuteOptions): Promise<WrittenOutputs> {
       run.trail.save();
     }
     options.onBuilt?.();
-    return writeOutputs({ run, plan, results, outputs, sources });
+    const { caches } = options;
+    if (caches === undefined) return writeOutputs({ run, plan, results, outputs, sources });
+    return writeAll({ run, plan, results, outputs, sources }, caches, options);
   });
+}
+
+/** Writes the outputs, and then the caches that others read. */
+async function writeAll(
+  input: WriteOutputsInput,
+  caches: PlannedCaches,
+  { cwd, client }: Pick<ExecuteOptions, "cwd" | "client">,
+): Promise<WrittenOutputs> {
+  const { run, plan, results, outputs, sources } = input;
+  const { exportCaches, inlineExtra } = await import("./shared-caches.js");
+  const configExtra = inlineExtra(caches);
+  const written = await writeOutputs({ ...input, ...(configExtra === undefined ? {} : { configExtra }) });
+  await exportCaches({
+    run,
+    targets: caches.targets,
+    cwd,
+    client,
+    imageLayers: new Set(plan.targets.flatMap(({ stage }) => results.get(stage)!.diffIds)),
+    compression: outputs[0]!.form.compression,
+    repositories: ({ digest }) => [
+      ...outputs.flatMap(({ spec, names }) => (spec.type === "image" && spec.push ? names : [])),
+      ...(sources.origins.get(digest) ?? []),
+    ],
+  });
+  return written;
 }
 
 /** What the plan would find in the cache; nothing is made. @throws what reading what the steps read throws */
@@ -101,7 +134,10 @@ async function withRun<T>(
     execution: options.execution,
     createTemporary: () => temporaries.create(),
     mayReuse: options.mayReuse,
+    shared: options.caches?.shared,
+    project: options.project,
     flights: new Map(),
+    lineages: new Map(),
     trail: new BuildTrail({ store, project: options.project, plan, surroundings: options }),
     explains: options.explains,
     onEvent: options.onEvent,

@@ -41,7 +41,7 @@ export class GitSources implements AsyncDisposable {
 
   constructor(options: GitSourcesOptions) {
     this.#options = options;
-    const repositories = new GitRepositories(options.store.root);
+    const repositories = new GitRepositories(options.store.root, options.store.use);
     this.#checkouts = new GitCheckouts({
       program: () => this.#findProgram(),
       repository: (url, format) => repositories.at(url, format),

@@ -199,7 +199,7 @@ function resolutionOf(name: Reference, platform: Platform): StepKeyParts {
 }
 
 /** The store's blobs as the registry's document cache. */
-function documentsIn(store: Store): DocumentCache {
+export function documentsIn(store: Store): DocumentCache {
   return {
     async read(digest: Digest): Promise<Buffer | undefined> {
       const bytes = readSmallFile(store.blobs.pathOf(digest), MAX_DOCUMENT_BYTES);

@@ -9,7 +9,7 @@ import type { BuildResult, ExportResult } from "../output/exporter.js";
 import type { BuildPlan } from "../plan/build-plan.js";
 import type { StageId } from "../plan/file-source.js";
 import { forEachLimited } from "../util/for-each-limited.js";
-import { type AssembledResult, assembleResult, type ImageForm } from "./assemble.js";
+import { type AssembleContext, type AssembledResult, assembleResult, type ImageForm } from "./assemble.js";
 import type { PlannedOutput } from "./exporters.js";
 import type { ImageSources } from "./image-sources.js";
 
@@ -22,6 +22,8 @@ export interface WriteOutputsInput {
   readonly results: ReadonlyMap<StageId, StageResult>;
   readonly outputs: readonly PlannedOutput[];
   readonly sources: ImageSources;
+  /** See `AssembleContext`. */
+  readonly configExtra?: AssembleContext["configExtra"];
 }
 
 export interface WrittenOutputs extends AssembledResult {
@@ -31,11 +33,12 @@ export interface WrittenOutputs extends AssembledResult {
 
 /** What was built, as the first output has it. @throws OUTPUT_…, REGISTRY_…, STORE_UNUSABLE */
 export async function writeOutputs(input: WriteOutputsInput): Promise<WrittenOutputs> {
-  const { run, outputs } = input;
+  const { run, outputs, configExtra } = input;
+  const context = { ...run, ...(configExtra === undefined ? {} : { configExtra }) };
   const assembled = new Map<string, Promise<AssembledResult>>();
   const inForm = (form: ImageForm): Promise<AssembledResult> => {
     const key = JSON.stringify({ ...form, annotations: [...form.annotations], index: [...form.indexAnnotations] });
-    const result = assembled.get(key) ?? assembleResult(run, input.plan, input.results, form);
+    const result = assembled.get(key) ?? assembleResult(context, input.plan, input.results, form);
     assembled.set(key, result);
     return result;
   };

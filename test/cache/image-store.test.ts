@@ -185,7 +185,7 @@ describe("images of the store", () => {
 });
 
 describe("the lock of the list", () => {
-  const alive = async (dir: string): Promise<FolderLock> => new FolderLock(dir, 50);
+  const alive = async (dir: string): Promise<FolderLock> => new FolderLock(dir, { waitMs: 50 });
 
   test("K6: a lock that a living process holds is waited for, then it is a clear error", async () => {
     const dir = join(tempFolder(), "lock");

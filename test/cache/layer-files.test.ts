@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { BlobDirectory } from "../../src/cache/blob-directory.js";
 import { LayerFiles } from "../../src/cache/layer-files.js";
+import { PendingFile } from "../../src/cache/pending-file.js";
 import type { StoreFolders } from "../../src/cache/store-folders.js";
 import { type DiffId, digestOf } from "../../src/oci/digest.js";
 import { collect, describeBlob } from "../support/blobs.js";
@@ -25,6 +26,8 @@ function fixture(): Fixture {
   const folders: StoreFolders = {
     images: join(root, "images"),
     tmp: join(root, "tmp"),
+    createFile: () => PendingFile.create(join(root, "tmp")),
+    touch: () => {},
     prepareImages: () => Promise.resolve(),
     lost: (message) => warnings.push(message),
     warn: (message) => warnings.push(message),

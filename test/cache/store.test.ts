@@ -176,7 +176,7 @@ describe("K1: killed at every call that changes a file", () => {
       for (let at = points.shift(); at !== undefined; at = points.shift()) await check(at);
     };
     await Promise.all([worker(), worker()]);
-  }, 60_000);
+  }, 180_000);
 
   /** Everything that is visible in the store at `root` is whole; what `output` acknowledges is there. */
   async function expectSound(root: string, output: string): Promise<void> {

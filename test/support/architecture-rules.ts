@@ -23,6 +23,7 @@ export const RANKS: ReadonlyMap<string, number> = new Map([
   ["src/registry/", 4],
   ["src/executor/", 4],
   ["src/plan/", 5],
+  ["src/shared-cache/", 5],
   ["src/layers/", 6],
   ["src/output/", 7],
   ["src/pipeline/", 8],
@@ -72,8 +73,10 @@ const PACKAGES: ReadonlyMap<string, PackageRule> = new Map([
     {
       allowed: (path) =>
         path === "src/options-schema.ts" ||
-        (path.endsWith("/schemas.ts") && inUnit("src/oci/", "src/registry/", "src/cache/", "src/executor/")(path)),
-      where: "schemas.ts of src/oci/, src/registry/, src/cache/, src/executor/, and src/options-schema.ts",
+        (path.endsWith("/schemas.ts") &&
+          inUnit("src/oci/", "src/registry/", "src/cache/", "src/shared-cache/", "src/executor/")(path)),
+      where:
+        "schemas.ts of src/oci/, src/registry/, src/cache/, src/shared-cache/, src/executor/, and src/options-schema.ts",
     },
   ],
   [

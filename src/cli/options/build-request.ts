@@ -6,6 +6,7 @@ export interface BuildRequest {
   iidFile?: string;
   metadataFile?: string;
   root?: string;
+  storeLimit?: string;
   /** `check`, `outline`, `targets`, with `format=…`; `build` for a build. */
   call?: string;
   executor?: string;
@@ -31,6 +32,8 @@ export interface BuildRequest {
   readonly labels: string[];
   readonly annotations: string[];
   readonly outputs: string[];
+  readonly cacheFrom: string[];
+  readonly cacheTo: string[];
   readonly noCacheFilters: string[];
   readonly registryMirrors: string[];
   readonly insecureRegistries: string[];
@@ -60,6 +63,8 @@ export function emptyRequest(): BuildRequest {
     labels: [],
     annotations: [],
     outputs: [],
+    cacheFrom: [],
+    cacheTo: [],
     noCacheFilters: [],
     registryMirrors: [],
     insecureRegistries: [],

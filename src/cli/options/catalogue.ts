@@ -168,6 +168,26 @@ export const HONOURED_OPTIONS: readonly HonouredOption<BuildRequest>[] = [
     },
   },
   {
+    kind: "value",
+    name: "cache-from",
+    placeholder: "spec",
+    group: "Cache",
+    help:
+      "Cache to ask for what the store does not know: a reference, type=registry,ref=… or type=local,src=… " +
+      "(repeat; the first that has it counts)",
+    apply: (request, value) => request.cacheFrom.push(value),
+  },
+  {
+    kind: "value",
+    name: "cache-to",
+    placeholder: "spec",
+    group: "Cache",
+    help:
+      "Cache to write to: type=registry,ref=…, type=local,dest=… or type=inline, with mode=min (layers of the image) or " +
+      "mode=max (of all stages) (repeat)",
+    apply: (request, value) => request.cacheTo.push(value),
+  },
+  {
     kind: "switch",
     name: "no-cache",
     group: "Cache",
@@ -229,6 +249,18 @@ export const HONOURED_OPTIONS: readonly HonouredOption<BuildRequest>[] = [
     help: "Folder of the store (default: $OCIBUILD_ROOT, else ocibuild in the user's data folder)",
     apply: (request, value) => {
       request.root = value;
+    },
+  },
+  {
+    kind: "value",
+    name: "store-limit",
+    placeholder: "bytes",
+    group: "Cache",
+    help:
+      "Most that the store takes, for example 20GB: before more is written, what was used least recently goes " +
+      "(default: $OCIBUILD_STORE_LIMIT, else 60 % of the disk, at most 100GB)",
+    apply: (request, value) => {
+      request.storeLimit = value;
     },
   },
   {

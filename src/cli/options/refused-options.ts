@@ -27,11 +27,6 @@ function refusedSwitch(name: string, hint: string): RefusedOption {
 export const REFUSED_OPTIONS: readonly RefusedOption[] = [
   refused("attest", "Attestations are off; leave it out.", (value) => /(?:^|,)disabled=true(?:,|$)/.test(value)),
   refused("builder", "There are no builders to choose from; leave it out."),
-  refused(
-    "cache-from",
-    "The store of this machine is always used as a cache; caches elsewhere are not in this version.",
-  ),
-  refused("cache-to", "The store of this machine is always used as a cache; caches elsewhere are not in this version."),
   refused("cgroup-parent", NO_CGROUPS),
   refusedSwitch("compress", "Nothing is sent anywhere, so there is nothing to compress; see --compression for layers."),
   refused("cpu-period", NO_CGROUPS),

@@ -6,6 +6,7 @@ import type { Mount, RunIO } from "../contract.js";
 import { executorFailed } from "./failures.js";
 import { type FileLock, lockFile } from "./file-lock.js";
 import type { IdSpace } from "./id-space.js";
+import { markUsed } from "./mark-used.js";
 import type { ScratchFolders } from "./scratch-folders.js";
 
 type CacheMount = Mount & { readonly type: "cache" };
@@ -42,6 +43,7 @@ export class CacheFolders {
     const { stateDir, space, executor } = this.#options;
     const base = join(stateDir, "caches", space.key, keyOf(mount));
     mkdirSync(base, { recursive: true, mode: 0o700 });
+    markUsed(base);
     if (mount.sharing !== "private") {
       const exclusive = mount.sharing === "locked";
       const lock = await lockFile(join(base, "lock0"), { executor, exclusive, wait: true, signal: io.signal });

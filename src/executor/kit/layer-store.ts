@@ -13,6 +13,7 @@ import type { RunIO } from "../contract.js";
 import { Child, collectText, writeAll } from "./child.js";
 import type { IdSpace } from "./id-space.js";
 import { LayerRewrite } from "./layer-rewrite.js";
+import { markUsed } from "./mark-used.js";
 import type { PreparedLayer, RootMeta } from "./prepared-layer.js";
 import { requireProgram } from "./programs.js";
 import { RootView } from "./root-view.js";
@@ -140,6 +141,7 @@ export class LayerStore {
       this.#options.scratch.discard(folder);
       return undefined;
     }
+    markUsed(folder);
     return {
       folder: bytesOf(join(folder, FILES)),
       opaque: new Set(meta.opaque as ByteString[]),

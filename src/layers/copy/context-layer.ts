@@ -1,19 +1,16 @@
 /** `FROM name` where a named context holds files: they are the one layer of the base. */
 
 import type { PlannedStage } from "../../plan/build-plan.js";
+import { type Lineage, rootLineage, withLine } from "../lineage.js";
 import type { RunContext } from "../run-context.js";
-import type { StageResult } from "../run-stage.js";
 import { type StepWork, stepLayer } from "../step-layer.js";
-import { isoTime } from "../times.js";
 import { copyWork } from "./copy-step.js";
 
 /** The base of `stage` that the named context `name` makes: no config, and a history line, so that each layer has one. */
-export async function contextLayer(run: RunContext, stage: PlannedStage, name: string): Promise<StageResult> {
+export async function contextLayer(run: RunContext, stage: PlannedStage, name: string): Promise<Lineage> {
   const work = await contextWork(run, stage, name);
-  const layer = await stepLayer(run, work);
-  const created = isoTime(layer.createdSeconds);
-  const line = { created, created_by: work.place.title, comment: "ocibuild" };
-  return { diffIds: [layer.diffId], base: undefined, history: [line], created };
+  const { lineage } = await stepLayer(run, work, rootLineage(undefined));
+  return withLine(lineage, work.place.title, true);
 }
 
 /** The work of making that base's layer. */

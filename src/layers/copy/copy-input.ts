@@ -5,6 +5,7 @@ import type { TreeNode } from "../../tree/file-tree.js";
 import { type ByteString, bytesOf } from "../../util/bytes.js";
 import type { FileContent } from "../fs/fs-node.js";
 import { emptyTree } from "../fs/fs-tree.js";
+import type { DigestUse } from "../remembered-digest.js";
 import type { ArchiveFiles } from "./archive-files.js";
 import type { Selection } from "./copy.js";
 
@@ -14,7 +15,7 @@ export type CopyPart =
 
 export interface CopyInput {
   /** What the source adds to the key of the step. */
-  digest(options: Abortable): Promise<string>;
+  digest(options: Abortable, use: DigestUse): Promise<string>;
   /** What the digest is of, for explaining; `undefined` for a source that is not a set of files. */
   files(): Promise<Iterable<StepFile> | undefined>;
   /** What there is to copy, in order. */

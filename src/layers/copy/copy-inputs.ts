@@ -1,10 +1,11 @@
 /** The sources of a COPY or ADD step, each by its kind; files of trees and of the Dockerfile itself. */
 import { createHash } from "node:crypto";
 import type { StepFile } from "../../cache/step-files.js";
-import { chainIdOf } from "../../oci/digest.js";
+import type { Abortable } from "../../oci/blobs.js";
 import type { CopySource, CopyStep } from "../../plan/steps/copy.js";
 import { bytesContent, type FileContent, fileMeta } from "../fs/fs-node.js";
 import { emptyTree } from "../fs/fs-tree.js";
+import { type DigestUse, rememberedDigest } from "../remembered-digest.js";
 import type { RunContext } from "../run-context.js";
 import { type ArchiveFiles, readArchive } from "./archive-files.js";
 import type { Selection } from "./copy.js";
@@ -49,22 +50,13 @@ class PathInput implements CopyInput {
     this.#files = files;
   }
 
-  async digest(): Promise<string> {
+  async digest(_options: Abortable, use: DigestUse): Promise<string> {
     const files = this.#files;
     if (files.kind === "context") return this.#digestFiles();
-    // What a pattern selects from given layers never changes, so it is remembered: no index need be read again.
-    const parts = {
-      kind: "selection",
-      platform: "",
-      projection: { pattern: this.#source.pattern, exclude: this.#step.exclude, parents: this.#step.parents },
-      parent: chainIdOf(files.diffIds) ?? null,
-      inputs: [],
-    };
-    const record = this.#run.store.steps.get(parts)?.result as { digest?: string } | undefined;
-    if (record?.digest !== undefined) return record.digest;
-    const digest = await this.#digestFiles();
-    this.#run.store.steps.put(parts, { digest });
-    return digest;
+    // What a pattern selects from given layers never changes.
+    const { exclude, parents } = this.#step;
+    const projection = { pattern: this.#source.pattern, exclude, parents };
+    return rememberedDigest(this.#run, { kind: "selection", projection }, files, use, () => this.#digestFiles());
   }
 
   async #digestFiles(): Promise<string> {

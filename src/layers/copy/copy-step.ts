@@ -10,6 +10,7 @@ import { bytesOf } from "../../util/bytes.js";
 import { forEachLimited } from "../../util/for-each-limited.js";
 import { hideCredentials } from "../../util/hide-credentials.js";
 import { FsEdit } from "../fs/fs-edit.js";
+import type { DigestUse } from "../remembered-digest.js";
 import type { RunContext } from "../run-context.js";
 import { sealEdit } from "../seal/seal-edit.js";
 import type { StepOptions, StepWork } from "../step-layer.js";
@@ -33,18 +34,20 @@ export async function copyWork(
   options: StepOptions,
 ): Promise<StepWork> {
   // A linked layer knows nothing of what is below it, so it fits on any base (and is found again on any).
-  const start = step.link && step.chmod === undefined ? [] : parent;
+  const isLinked = step.link && step.chmod === undefined;
+  const start = isLinked ? [] : parent;
   const files = await sourceFiles(run, step.from, stageLayers);
   const inputs = copyInputs(run, step, files);
   const place = run.trail.placeOf(step.from);
   return {
     shape: stepShape(step, options.platform, run),
     parent: start,
+    isLinked,
     mayReuse: options.mayReuse,
     source: files.kind === "context" ? `context ${files.name}` : `layers ${chainIdOf(files.diffIds)}`,
     place: options.place,
     about: { buildArgs: [], place: () => place, sourceNames: step.sources.map(sourceName) },
-    inputs: () => digestsOf(run, inputs),
+    inputs: (use) => digestsOf(run, inputs, use),
     files: () => filesOf(inputs),
     make: async () => sealEdit(run, await copied(run, step, start, inputs), options),
   };
@@ -69,10 +72,10 @@ function sourceName(source: CopySource): string | undefined {
 const PARALLEL = 4;
 
 /** The digests of `inputs`. When one fails, the others are ended and waited for. */
-async function digestsOf(run: RunContext, inputs: readonly CopyInput[]): Promise<readonly string[]> {
+async function digestsOf(run: RunContext, inputs: readonly CopyInput[], use: DigestUse): Promise<readonly string[]> {
   const digests = new Map<CopyInput, string>();
   await forEachLimited(inputs, PARALLEL, run, async (input, options) => {
-    digests.set(input, await input.digest(options));
+    digests.set(input, await input.digest(options, use));
   });
   return inputs.map((input) => digests.get(input)!);
 }

@@ -12,6 +12,7 @@ import { digestSelections, selectPath, stepFiles } from "../copy/select.js";
 import { type SourceFiles, type StageLayers, sourceFiles } from "../copy/stage-files.js";
 import { FsEdit } from "../fs/fs-edit.js";
 import { emptyTree } from "../fs/fs-tree.js";
+import { type DigestUse, rememberedDigest } from "../remembered-digest.js";
 import type { RunContext } from "../run-context.js";
 import { sealEdit } from "../seal/seal-edit.js";
 import type { RunExecution } from "./run-execution.js";
@@ -49,27 +50,20 @@ export class RunMount {
   }
 
   /** A digest of the files that the command will see; `undefined` when there are none. @throws LAYER_COPY, CONTEXT_… */
-  async digest(): Promise<string | undefined> {
+  async digest(use: DigestUse): Promise<string | undefined> {
     const files = this.#files;
     if (files === undefined || this.#isEmpty(files)) return undefined;
     const { source } = this.planned as FileMount;
-    const parts = {
-      kind: "mount",
-      platform: "",
-      projection: { source },
-      parent: files.kind === "layers" ? (chainIdOf(files.diffIds) ?? null) : null,
-      inputs: [],
-    };
-    // What is in given layers never changes.
-    const record =
-      files.kind === "layers" ? (this.#run.store.steps.get(parts)?.result as { digest?: string }) : undefined;
-    if (record?.digest !== undefined) return record.digest;
+    if (files.kind !== "layers") return this.#digestFiles(files);
+    const of = { kind: "mount", projection: { source } } as const;
+    return rememberedDigest(this.#run, of, files, use, () => this.#digestFiles(files));
+  }
+
+  async #digestFiles(files: SourceFiles): Promise<string> {
     const selection = await this.#select(files);
     const unknown = selection.nodes.map(({ content }) => (content?.knownDigest() === undefined ? content : undefined));
     await this.#run.layers.prepareContents(unknown, this.#run);
-    const digest = digestSelections(selection.tree, [selection]);
-    if (files.kind === "layers") this.#run.store.steps.put(parts, { digest });
-    return digest;
+    return digestSelections(selection.tree, [selection]);
   }
 
   /** Where the command sees it; empty for a secret that is a variable only, and for agents without a place. */

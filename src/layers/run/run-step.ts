@@ -53,9 +53,9 @@ export async function runWork(
       place: (target) => placeOfMount(run, mounts, target),
       sourceNames: [],
     },
-    inputs: async () => {
+    inputs: async (use) => {
       const digests: string[] = [];
-      for (const mount of mounts) digests.push((await mount.digest()) ?? "");
+      for (const mount of mounts) digests.push((await mount.digest(use)) ?? "");
       return digests;
     },
     files: async () => {

@@ -21,7 +21,7 @@ const KNOWN_ELSEWHERE = `
   file tag target build-arg build-context platform label annotation output push load iidfile metadata-file quiet progress
   no-cache no-cache-filter pull cache-from cache-to secret ssh network add-host shm-size ulimit allow check call sbom
   provenance executor explain require-cache context-modes reproducible compression compression-level registry-mirror insecure-registry
-  root attest builder cgroup-parent debug policy resource memory memory-swap cpu-shares cpu-period cpu-quota cpuset-cpus
+  root store-limit attest builder cgroup-parent debug policy resource memory memory-swap cpu-shares cpu-period cpu-quota cpuset-cpus
   cpuset-mems compress isolation security-opt squash rm force-rm print help version
 `
   .trim()

@@ -1,0 +1,154 @@
+/**
+ * Leaves what a build used in shared caches. It is the last thing that a build does, and whatever goes wrong with it is a
+ * warning: the image is there already. What was written before a failure counts, because every entry stands by itself.
+ */
+import { resolve } from "node:path";
+import { type Compression, compressionSpec } from "../compression/compression.js";
+import { isOcibuildError } from "../errors.js";
+import type { TaskInfo } from "../events.js";
+import type { RunContext } from "../layers/run-context.js";
+import type { Abortable } from "../oci/blobs.js";
+import type { DiffId } from "../oci/digest.js";
+import { parseReference, type Reference } from "../oci/reference.js";
+import type { Descriptor } from "../oci/types.js";
+import type { RegistryClient } from "../registry/client.js";
+import type { CacheWriter } from "../shared-cache/backend.js";
+import type { CacheTarget } from "../shared-cache/cache-spec.js";
+import { type EntryLayer, encodeEntry, isComplete } from "../shared-cache/entry.js";
+import { localCacheWriter } from "../shared-cache/local-backend.js";
+import { forEachLimited } from "../util/for-each-limited.js";
+import { compressedLayer } from "./assemble.js";
+
+export interface ExportCachesInput {
+  readonly run: RunContext;
+  readonly targets: readonly CacheTarget[];
+  readonly cwd: string;
+  readonly client: () => Promise<RegistryClient>;
+  /** Layers of the images, base layers included. */
+  readonly imageLayers: ReadonlySet<DiffId>;
+  /** Of the images' layers, unless a cache says otherwise. */
+  readonly compression: Compression;
+  /** Repositories that may have a blob: a registry can mount it from there. */
+  readonly repositories: (blob: Descriptor) => readonly Reference[];
+}
+
+type WrittenTarget = Exclude<CacheTarget, { readonly type: "inline" }>;
+
+/** Entries that are written at a time. */
+const PARALLEL = 4;
+
+/** @throws only the signal's reason */
+export async function exportCaches(input: ExportCachesInput): Promise<void> {
+  const { onEvent, nowMs, signal } = input.run;
+  for (const target of input.targets) {
+    if (target.type === "inline") continue;
+    const name = target.type === "registry" ? `registry "${target.ref}"` : `folder "${target.dest}"`;
+    const task: TaskInfo = { id: `cache to ${name}`, kind: "export", name: `exporting cache to ${name}` };
+    onEvent({ type: "task-started", task, timeMs: nowMs() });
+    const deadline = AbortSignal.timeout(target.timeoutMs);
+    try {
+      const written = await exportCache(input, target, AbortSignal.any([signal, deadline]));
+      const detail = `${written} ${written === 1 ? "entry" : "entries"}`;
+      onEvent({ type: "task-finished", id: task.id, outcome: "done", timeMs: nowMs(), detail });
+    } catch (error) {
+      onEvent({
+        type: "task-finished",
+        id: task.id,
+        outcome: signal.aborted ? "cancelled" : "failed",
+        timeMs: nowMs(),
+      });
+      signal.throwIfAborted();
+      const why = deadline.aborted
+        ? `it took longer than ${target.timeoutMs / 1000} s (timeout=)`
+        : error instanceof Error
+          ? error.message
+          : String(error);
+      onEvent({ type: "warning", message: `the cache was not exported to ${name}: ${why}` });
+    }
+  }
+}
+
+/** The number of entries that were not there before. */
+async function exportCache(input: ExportCachesInput, target: WrittenTarget, signal: AbortSignal): Promise<number> {
+  const { run, imageLayers } = input;
+  const writer = await openWriter(input, target, { signal });
+  const used = [...(run.shared?.used.values() ?? [])];
+  let written = 0;
+  const there = new Map<DiffId, Promise<EntryLayer | undefined>>();
+  const known = (diffId: DiffId, limited: Abortable): Promise<EntryLayer | undefined> => {
+    const layer = there.get(diffId) ?? writeLayer(input, target, writer, diffId, limited);
+    there.set(diffId, layer);
+    return layer;
+  };
+  await forEachLimited(used, PARALLEL, { signal }, async (step, limited) => {
+    const presence = await writer.presence(step.key);
+    if (presence === "complete" && !step.isMade) return;
+    const stack = "stack" in step.result ? step.result.stack : [];
+    const layers: (EntryLayer | undefined)[] = [];
+    for (const { diffId } of stack) {
+      const isWanted = target.mode === "max" || imageLayers.has(diffId);
+      layers.push(isWanted ? await known(diffId, limited) : undefined);
+    }
+    const entry = { ...step, layers };
+    if (!isComplete(entry) && presence !== "nothing") return;
+    await writer.writeEntry(encodeEntry(entry), isComplete(entry), limited);
+    written++;
+  });
+  await writer.finish(
+    used.map(({ key }) => key),
+    { signal },
+  );
+  return written;
+}
+
+/** Brings a layer to the cache; `undefined` when it is nowhere: then an entry goes without. */
+async function writeLayer(
+  input: ExportCachesInput,
+  target: WrittenTarget,
+  writer: CacheWriter,
+  diffId: DiffId,
+  options: Abortable,
+): Promise<EntryLayer | undefined> {
+  const layer = await layerFor(input, target, diffId, options);
+  if (layer !== undefined) await writer.writeLayer(layer.descriptor, input.run.store.blobs, options);
+  return layer;
+}
+
+/** The layer as a blob of the store. */
+async function layerFor(
+  { run, compression }: ExportCachesInput,
+  target: WrittenTarget,
+  diffId: DiffId,
+  { signal }: Abortable,
+): Promise<EntryLayer | undefined> {
+  const { store, layers } = run;
+  const wanted = target.compression ?? compression;
+  const forms = store.layers.compressedForms(diffId);
+  const spec = compressionSpec(wanted);
+  const form = forms.find((known) => known.spec === spec) ?? (target.forceCompression ? undefined : forms[0]);
+  if (form !== undefined) return { descriptor: form.descriptor, spec: form.spec };
+  try {
+    const { descriptor } = await compressedLayer({ store, layers, signal: signal ?? run.signal }, diffId, wanted);
+    return { descriptor, spec };
+  } catch (error) {
+    if (isOcibuildError(error, "BLOB_NOT_FOUND")) return undefined;
+    throw error;
+  }
+}
+
+async function openWriter(
+  { cwd, client, repositories }: ExportCachesInput,
+  target: WrittenTarget,
+  options: Abortable,
+): Promise<CacheWriter> {
+  if (target.type === "local") {
+    return localCacheWriter(resolve(cwd, target.dest));
+  }
+  const { registryCacheWriter } = await import("../shared-cache/registry-backend.js");
+  const reference = parseReference(target.ref);
+  const mountFrom = (layer: Descriptor): string | undefined =>
+    repositories(layer).find(
+      ({ registry, repository }) => registry === reference.registry && repository !== reference.repository,
+    )?.repository;
+  return registryCacheWriter(await client(), reference, { ...options, mountFrom });
+}
