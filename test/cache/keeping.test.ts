@@ -96,6 +96,21 @@ describe("what a store takes", () => {
   });
 });
 
+test("unpacked layers and cache mounts that were not used since are not looked through again", async () => {
+  const { root } = await filledStore();
+  const known = new Map<string, number>();
+  const before = takeInventory(root, known).totalBytes;
+  const unpacked = join(root, "executors", "overlay", "layers", "all", "a".repeat(64));
+  const mount = join(root, "executors", "overlay", "caches", "all", "c".repeat(64));
+  for (const dir of [join(unpacked, "fs", "bin"), join(mount, "0", "files")]) {
+    writeFileSync(join(dir, "more"), Buffer.alloc(50_000));
+  }
+  expect(takeInventory(root, known).totalBytes).toBe(before);
+  writeFileSync(join(mount, "used"), "1");
+  expect(takeInventory(root, known).totalBytes).toBeGreaterThan(before + 50_000);
+  expect(takeInventory(root).totalBytes).toBe(onDisk(root));
+});
+
 describe("pruning", () => {
   test("removes all that can be made again, and nothing else", async () => {
     const { root, image } = await filledStore();

@@ -49,17 +49,28 @@ export interface Inventory {
   readonly unreadable: readonly string[];
 }
 
-/** Sizes of folders that never change once they are there, by path. */
+/** Sizes of folders that have not changed since they were looked through. */
 export type KnownSizes = Map<string, number>;
 
-/** Lists the store in the folder `root`. @param known spares looking through folders that cannot have changed */
-export function takeInventory(root: string, known: KnownSizes = new Map()): Inventory {
+/**
+ * Lists the store in the folder `root`. With `known`, which is brought up to date, folders that were not used since are not
+ * looked through again; without it everything is counted.
+ */
+export function takeInventory(root: string, known?: KnownSizes): Inventory {
   const usage = new DiskUsage();
   const items: StoreItem[] = [];
-  const add = (kind: ItemKind, path: string, beside: readonly string[] = [], sizeBytes?: number): void => {
+  const sizes: KnownSizes = new Map();
+  const sizeOfFolder = (kind: ItemKind, path: string, stat: Stats): number => {
+    // Unpacked layers never change; the others do so only when they are used.
+    const key = kind === "unpacked" ? path : `${path} ${lastUse(path, stat)}`;
+    const size = known?.get(key) ?? usage.of(path);
+    sizes.set(key, size);
+    return size;
+  };
+  const add = (kind: ItemKind, path: string, beside: readonly string[] = []): void => {
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat === undefined) return;
-    const size = sizeBytes ?? (stat.isDirectory() ? usage.of(path) : usage.own(stat));
+    const size = stat.isDirectory() ? sizeOfFolder(kind, path, stat) : usage.own(stat);
     const more = beside.reduce((sum, other) => sum + usage.of(other), 0);
     items.push({
       kind,
@@ -92,15 +103,14 @@ export function takeInventory(root: string, known: KnownSizes = new Map()): Inve
   for (const executor of pathsIn(join(root, "executors"))) {
     for (const ids of pathsIn(join(executor, "layers"))) {
       for (const path of pathsIn(ids)) {
-        if (!isKey(basename(path))) continue;
-        const size = known.get(path) ?? usage.of(path);
-        known.set(path, size);
-        add("unpacked", path, [], size);
+        if (isKey(basename(path))) add("unpacked", path);
       }
     }
     for (const ids of pathsIn(join(executor, "caches"))) for (const path of pathsIn(ids)) add("cache-mount", path);
   }
 
+  known?.clear();
+  for (const [key, size] of sizes) known?.set(key, size);
   const counted = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const rest = restOf(root, usage);
   if (rest > 0) {

@@ -70,7 +70,6 @@ export function pruneStore(store: PrunedStore, options: PruneOptions = {}): Prun
     if (isEnough()) break;
     if (unusedForMs !== undefined && now - item.lastUsedMs < unusedForMs) continue;
     if (!removeItem(store.root, item)) continue;
-    options.known?.delete(item.path);
     removed.push(item);
     left -= item.sizeBytes;
     removable -= item.sizeBytes;

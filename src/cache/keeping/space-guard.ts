@@ -6,10 +6,13 @@
  * without asking again; so small a part that a dozen processes which do so at once stay below the limit together.
  */
 import { statfsSync } from "node:fs";
+import { join } from "node:path";
 import { OcibuildError } from "../../errors.js";
+import { readSealedJson, writeSealed } from "../sealed-file.js";
 import { type KnownSizes, takeInventory } from "./inventory.js";
 import { type PrunedStore, pruneStore } from "./prune.js";
 
+const SIZES_LIMIT_BYTES = 16 * 1024 * 1024;
 /** What one process may write between measurements, of what is left. */
 const SHARE = 16;
 /** Kept free below the limit, for what is written without asking: records, names, rounding. */
@@ -24,7 +27,8 @@ export class SpaceGuard {
   /** Of the whole store. */
   readonly #limitBytes: number;
   readonly #isHard: boolean;
-  readonly #known: KnownSizes = new Map();
+  readonly #sizesFile: string;
+  #known: KnownSizes | undefined;
   /** What may be written before the next measurement. */
   #allowance = 0;
 
@@ -33,6 +37,7 @@ export class SpaceGuard {
     this.#store = store;
     this.#limitBytes = limitBytes;
     this.#isHard = isHard;
+    this.#sizesFile = join(store.root, "sizes", "v1");
   }
 
   /** To be called before `bytes` are written. @throws STORE_FULL */
@@ -41,11 +46,28 @@ export class SpaceGuard {
     this.#allowance -= bytes;
   };
 
+  /** To look through unpacked layers takes seconds: the next build need not. */
+  #saveSizes(known: KnownSizes): void {
+    if (known.size === 0) return;
+    try {
+      const text = JSON.stringify(Object.fromEntries(known));
+      writeSealed(join(this.#store.root, "tmp"), this.#sizesFile, Buffer.from(text));
+    } catch {
+      // Then it takes the seconds once more.
+    }
+  }
+
   #measure(bytes: number): void {
     const limit = this.#limitBytes;
     const margin = Math.min(MARGIN_BYTES, limit / HEADROOM);
     const usable = limit - margin;
+    const isFirst = this.#known === undefined;
+    this.#known ??= new Map(
+      Object.entries((readSealedJson(this.#sizesFile, SIZES_LIMIT_BYTES) as object | undefined) ?? {}),
+    );
+    const before = this.#known.size;
     let used = takeInventory(this.#store.root, this.#known).totalBytes;
+    if (isFirst || this.#known.size !== before) this.#saveSizes(this.#known);
     if (used + bytes > usable) {
       const maxUsedBytes = Math.max(0, usable - bytes - limit / HEADROOM);
       used = pruneStore(this.#store, { maxUsedBytes, known: this.#known }).leftBytes;

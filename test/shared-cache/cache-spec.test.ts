@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+import { isOcibuildError } from "../../src/errors.js";
+import { parseCacheFrom, parseCacheTo } from "../../src/shared-cache/cache-spec.js";
+
+function failure(action: () => unknown): {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+} {
+  try {
+    action();
+  } catch (error) {
+    if (isOcibuildError(error)) return error;
+    throw error;
+  }
+  throw new Error("it was accepted");
+}
+
+describe("--cache-from", () => {
+  test.each([
+    ["app:cache", { type: "registry", ref: "docker.io/library/app:cache" }],
+    ["r.example:5000/app", { type: "registry", ref: "r.example:5000/app:latest" }],
+    ["type=registry,ref=r.example/app:cache", { type: "registry", ref: "r.example/app:cache" }],
+    ["type=registry,ref=r.example/app:cache,registry.insecure=false", { type: "registry", ref: "r.example/app:cache" }],
+    ["type=local,src=../cache", { type: "local", src: "../cache" }],
+    ['type=local,"src=a,b"', { type: "local", src: "a,b" }],
+  ])("%s", (text, expected) => {
+    expect(parseCacheFrom(text)).toEqual(expected);
+  });
+
+  test.each([
+    ["", "OPTIONS_INVALID"],
+    ["UPPER", "REFERENCE_INVALID"],
+    ["type=registry", "OPTIONS_INVALID"],
+    ["type=local", "OPTIONS_INVALID"],
+    ["type=local,src=", "OPTIONS_INVALID"],
+    ["src=cache", "OPTIONS_INVALID"],
+    ["type=disk,src=cache", "OPTIONS_INVALID"],
+    [`app@sha256:${"a".repeat(64)}`, "OPTIONS_INVALID"],
+    ["type=inline", "OPTIONS_UNSUPPORTED"],
+    ["type=s3,bucket=b,region=r", "OPTIONS_UNSUPPORTED"],
+    ["type=gha", "OPTIONS_UNSUPPORTED"],
+    ["type=azblob,name=n", "OPTIONS_UNSUPPORTED"],
+    ["type=local,src=a,digest=sha256:x", "OPTIONS_UNSUPPORTED"],
+    ["type=registry,ref=a,registry.insecure=true", "OPTIONS_UNSUPPORTED"],
+    ["type=local,src=a,mode=max", "OPTIONS_UNKNOWN_KEY"],
+    ["type=registry,ref=a,src=b", "OPTIONS_UNKNOWN_KEY"],
+  ])("refuses %s", (text, code) => {
+    expect(failure(() => parseCacheFrom(text)).code).toBe(code);
+  });
+});
+
+describe("--cache-to", () => {
+  const usual = { mode: "min", forceCompression: false, timeoutMs: 600_000 };
+  test.each([
+    ["app:cache", { type: "registry", ref: "docker.io/library/app:cache", ...usual }],
+    ["type=registry,ref=r.example/app:c,mode=max", { type: "registry", ref: "r.example/app:c", ...usual, mode: "max" }],
+    ["type=local,dest=out", { type: "local", dest: "out", ...usual }],
+    [
+      "type=local,dest=out,compression=zstd,compression-level=9,force-compression=true,timeout=90s",
+      {
+        type: "local",
+        dest: "out",
+        mode: "min",
+        compression: { kind: "zstd", level: 9 },
+        forceCompression: true,
+        timeoutMs: 90_000,
+      },
+    ],
+    [
+      "type=local,dest=out,compression=uncompressed",
+      { type: "local", dest: "out", ...usual, compression: { kind: "uncompressed" } },
+    ],
+    [
+      "type=local,dest=out,compression-level=1",
+      { type: "local", dest: "out", ...usual, compression: { kind: "gzip", level: 1 } },
+    ],
+    [
+      "type=registry,ref=app,ignore-error=true,image-manifest=true,oci-mediatypes=true",
+      { type: "registry", ref: "docker.io/library/app:latest", ...usual },
+    ],
+    ["type=inline", { type: "inline" }],
+    ["type=inline,mode=min", { type: "inline" }],
+  ])("%s", (text, expected) => {
+    expect(parseCacheTo(text)).toEqual(expected);
+  });
+
+  test.each([
+    ["type=inline,mode=max", "OPTIONS_UNSUPPORTED"],
+    ["type=inline,ref=app", "OPTIONS_UNKNOWN_KEY"],
+    ["type=local,dest=a,ignore-error=false", "OPTIONS_UNSUPPORTED"],
+    ["type=local,dest=a,image-manifest=false", "OPTIONS_UNSUPPORTED"],
+    ["type=local,dest=a,oci-mediatypes=false", "OPTIONS_UNSUPPORTED"],
+    ["type=local,dest=a,compression=estargz", "OPTIONS_UNSUPPORTED"],
+    ["type=local,dest=a,tag=latest", "OPTIONS_UNSUPPORTED"],
+    ["type=local,dest=a,compression=lz4", "OPTIONS_INVALID"],
+    ["type=local,dest=a,compression=gzip,compression-level=10", "OPTIONS_INVALID"],
+    ["type=local,dest=a,compression=uncompressed,compression-level=1", "OPTIONS_INVALID"],
+    ["type=local,dest=a,mode=all", "OPTIONS_INVALID"],
+    ["type=local,dest=a,timeout=soon", "OPTIONS_INVALID"],
+    ["type=local,dest=a,timeout=0", "OPTIONS_INVALID"],
+    ["type=local,src=a", "OPTIONS_UNKNOWN_KEY"],
+  ])("refuses %s", (text, code) => {
+    expect(failure(() => parseCacheTo(text)).code).toBe(code);
+  });
+
+  test("names what is not supported, and what is", () => {
+    expect(failure(() => parseCacheTo("type=s3,bucket=b"))).toMatchObject({
+      message: '"--cache-to type=s3,bucket=b": "type=s3" is not supported',
+      hint: "Expected one of registry, local, inline.",
+    });
+  });
+});
