@@ -218,6 +218,27 @@ describe("lists and pairs", () => {
   });
 });
 
+describe("the cache", () => {
+  test("can be explained, required, and made of modes as git has them", () => {
+    expect(optionsOf(["--explain", "--require-cache", "--context-modes=git", "."])).toMatchObject({
+      explain: true,
+      requireCache: true,
+      contextModes: "git",
+    });
+    expect(optionsOf(["--context-modes", "keep", "."])).toEqual(optionsOf(["."]));
+  });
+
+  test.each([
+    [["--context-modes", "umask"], '"--context-modes umask" expected keep or git'],
+    [["--require-cache", "--no-cache"], "--require-cache and --no-cache contradict each other"],
+    [["--require-cache", "--no-cache-filter", "a"], "--require-cache and --no-cache-filter contradict each other"],
+    [["--explain", "-q"], "--explain and --quiet contradict each other"],
+    [["--explain", "--progress", "quiet"], "--explain and --quiet contradict each other"],
+  ])("refuses %j", (args, message) => {
+    expect(failure([...args, "."])).toMatchObject({ code: "OPTIONS_INVALID", message });
+  });
+});
+
 describe("compression", () => {
   test.each([
     [[], undefined],
