@@ -91,11 +91,14 @@ test("L4: directories made for the run are no change, unless the command puts so
   expect(removed.changed.concat(removed.deleted)).toEqual([]);
 });
 
-test("names are bytes, and what is left out is left out with all that is in it", () => {
-  const root = join(tempFolder(), "root");
-  mkdirSync(join(root, "out"), { recursive: true });
-  writeFileSync(join(root, "out/f"), "");
-  writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff])]), "");
-  const list = listTree(bytesOf(root), (path) => path === "out");
-  expect([...list.keys()]).toEqual(["", "\xff" as ByteString]);
-});
+test.runIf(process.platform === "linux")(
+  "names are bytes, and what is left out is left out with all that is in it",
+  () => {
+    const root = join(tempFolder(), "root");
+    mkdirSync(join(root, "out"), { recursive: true });
+    writeFileSync(join(root, "out/f"), "");
+    writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff])]), "");
+    const list = listTree(bytesOf(root), (path) => path === "out");
+    expect([...list.keys()]).toEqual(["", "\xff" as ByteString]);
+  },
+);
