@@ -1,6 +1,6 @@
 /** Caches that are in a tree while a command runs. Where each belongs is written down, so that a kill does not lose them. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ByteString } from "../../util/bytes.js";
 import { ownerState } from "../../util/process-owner.js";
 import { executorFailed } from "../kit/failures.js";
@@ -45,6 +45,8 @@ export class CacheMoves {
       );
     }
     return (place) => {
+      // The store may have been pruned meanwhile.
+      mkdirSync(dirname(home), { recursive: true, mode: 0o700 });
       renameSync(place, home);
       rmSync(record);
     };
