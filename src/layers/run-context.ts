@@ -4,6 +4,7 @@ import type { Store } from "../cache/store.js";
 import type { Compression } from "../compression/compression.js";
 import type { OnEvent } from "../events.js";
 import type { Abortable } from "../oci/blobs.js";
+import type { Descriptor } from "../oci/types.js";
 import type { PlannedStage } from "../plan/build-plan.js";
 import type { FileSource, StageId } from "../plan/file-source.js";
 import type { GitSource } from "../plan/steps/copy.js";
@@ -69,6 +70,8 @@ export interface RunContext {
   /** Whether it is told why steps are not in the cache, and whether that is then the end of the build. */
   readonly explains: "nothing" | "misses" | "and-fails";
   readonly onEvent: OnEvent;
+  /** Told of each layer that was sealed in the compression of the result, once its blob is in the store. */
+  readonly onSealed?: (blob: Descriptor) => void;
   /** A file that is removed when the run ends. */
   readonly createTemporary: () => PendingFile;
   /** Milliseconds, for events. */

@@ -74,11 +74,14 @@ function mountHints(
   pushed: readonly Reference[],
 ): (digest: Digest) => string | undefined {
   const earlier = pushed.find((other) => other.registry === target.registry)?.repository;
-  return (digest) => {
-    const usable = ({ registry, repository }: Reference): boolean =>
-      registry === target.registry && repository !== target.repository;
-    return origins?.get(digest)?.find(usable)?.repository ?? earlier;
-  };
+  return (digest) => mountHint(target, origins?.get(digest)) ?? earlier;
+}
+
+/** Another repository of the same registry among those that hold a blob. */
+export function mountHint(target: Reference, origins: readonly Reference[] = []): string | undefined {
+  const usable = ({ registry, repository }: Reference): boolean =>
+    registry === target.registry && repository !== target.repository;
+  return origins.find(usable)?.repository;
 }
 
 async function pushBlobs(

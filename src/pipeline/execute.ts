@@ -10,6 +10,7 @@ import type { RunContext } from "../layers/run-context.js";
 import { runPlan } from "../layers/run-plan.js";
 import type { StageResult } from "../layers/run-stage.js";
 import type { TimePolicy } from "../layers/times.js";
+import type { BlobReader } from "../oci/blobs.js";
 import type { BuildPlan, PlannedStage } from "../plan/build-plan.js";
 import type { RegistryClient } from "../registry/client.js";
 import type { FileTree } from "../tree/file-tree.js";
@@ -17,10 +18,11 @@ import type { SourceText } from "../util/source-text.js";
 import type { Contexts } from "./contexts.js";
 import type { PlannedOutput } from "./exporters.js";
 import type { ImageSources } from "./image-sources.js";
+import { PushAhead } from "./push-ahead.js";
 import type { RemoteSources } from "./remote-sources.js";
 import type { PlannedCaches } from "./shared-caches.js";
 import { Temporaries } from "./temporaries.js";
-import { type WriteOutputsInput, type WrittenOutputs, writeOutputs } from "./write-outputs.js";
+import { sourcedBlobs, type WriteOutputsInput, type WrittenOutputs, writeOutputs } from "./write-outputs.js";
 
 export interface RunOptions {
   readonly store: Store;
@@ -56,7 +58,12 @@ export interface ExecuteOptions extends RunOptions {
 /** @throws what the steps and the outputs throw; the signal's reason. Nothing works on in the background then. */
 export function execute(options: ExecuteOptions): Promise<WrittenOutputs> {
   const { plan, contexts, sources, outputs } = options;
-  return withRun(options, async (run, cancel) => {
+  return withRun(options, async (shared, cancel) => {
+    const { compression, signal } = shared;
+    const blobs = (): BlobReader => sourcedBlobs(shared, sources);
+    await using ahead = new PushAhead({ outputs, compression, blobs, origins: sources.origins, signal });
+    const run: RunContext = { ...shared, onSealed: ahead.pushSealed };
+    ahead.pushBases(plan);
     options.caches?.shared.begin();
     let results: ReadonlyMap<string, StageResult>;
     try {
@@ -68,8 +75,9 @@ export function execute(options: ExecuteOptions): Promise<WrittenOutputs> {
     }
     options.onBuilt?.();
     const { caches } = options;
-    if (caches === undefined) return writeOutputs({ run, plan, results, outputs, sources });
-    return writeAll({ run, plan, results, outputs, sources }, caches, options);
+    // Awaited: what is on its way to a registry ends when the outputs are written, not before.
+    if (caches === undefined) return await writeOutputs({ run, plan, results, outputs, sources });
+    return await writeAll({ run, plan, results, outputs, sources }, caches, options);
   });
 }
 

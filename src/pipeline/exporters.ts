@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Store } from "../cache/store.js";
 import { type Compression, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL } from "../compression/compression.js";
 import { OcibuildError } from "../errors.js";
+import type { ImagePusher } from "../oci/pusher.js";
 import { parseReference, type Reference } from "../oci/reference.js";
 import type { Exporter } from "../output/exporter.js";
 import type { Destination } from "../output/output-file.js";
@@ -32,6 +33,8 @@ export interface PlannedOutput {
   readonly readsBlobs: boolean;
   /** Whether the output reads the flattened root file system. */
   readonly readsRootfs: boolean;
+  /** What the output pushes with, where it does: one for all that is pushed to its names, early or late. */
+  readonly pusher?: () => Promise<ImagePusher>;
   create(): Promise<Exporter | undefined>;
 }
 
@@ -62,13 +65,31 @@ function plannedOutput(spec: OutputSpec, tags: readonly Reference[], options: Ex
   assertPossible(spec);
   const readsBlobs = spec.type === "oci" || spec.type === "docker" || (spec.type === "image" && !spec.push);
   const readsRootfs = spec.type === "local" || spec.type === "tar";
+  const pusher = spec.type === "image" && spec.push ? pusherOf(options) : undefined;
   return {
     spec,
     names,
     form: formOf(attributes, options),
     readsBlobs,
     readsRootfs,
-    create: () => create(spec, options),
+    ...(pusher === undefined ? {} : { pusher }),
+    create: () => create(spec, options, pusher),
+  };
+}
+
+/** The pusher, made when it is first needed. */
+function pusherOf({ client }: ExporterOptions): () => Promise<ImagePusher> {
+  let pusher: Promise<ImagePusher> | undefined;
+  const make = async (): Promise<ImagePusher> => {
+    const [{ registryPusher }, { sharedPusher }] = await Promise.all([
+      import("../registry/push.js"),
+      import("../output/shared-pusher.js"),
+    ]);
+    return sharedPusher(registryPusher(await client()));
+  };
+  return () => {
+    pusher ??= make();
+    return pusher;
   };
 }
 
@@ -134,7 +155,11 @@ function compressionOf(attributes: ImageAttributes | undefined, fallback: Compre
   return { kind, level };
 }
 
-async function create(spec: OutputSpec, options: ExporterOptions): Promise<Exporter | undefined> {
+async function create(
+  spec: OutputSpec,
+  options: ExporterOptions,
+  pusher: PlannedOutput["pusher"],
+): Promise<Exporter | undefined> {
   switch (spec.type) {
     case "oci": {
       if (!spec.tar) {
@@ -149,13 +174,12 @@ async function create(spec: OutputSpec, options: ExporterOptions): Promise<Expor
       return dockerArchive(destination(spec.dest ?? "", options));
     }
     case "image": {
-      if (!spec.push) {
+      if (!spec.push || pusher === undefined) {
         const { localStore } = await import("../output/local-store.js");
         return localStore(options.store);
       }
       const { registryExporter } = await import("../output/registry.js");
-      const { registryPusher } = await import("../registry/push.js");
-      return registryExporter(registryPusher(await options.client()), { byDigest: spec.pushByDigest });
+      return registryExporter(await pusher(), { byDigest: spec.pushByDigest });
     }
     case "local": {
       const { rootfsFolder } = await import("../output/rootfs-folder.js");

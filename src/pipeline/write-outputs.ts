@@ -43,7 +43,7 @@ export async function writeOutputs(input: WriteOutputsInput): Promise<WrittenOut
     return result;
   };
   const first = await inForm(outputs[0]!.form);
-  const blobs = sourcedBlobs(input);
+  const blobs = sourcedBlobs(input.run, input.sources);
   const written: ExportResult[] = [];
   for (const output of outputs) {
     const result = await inForm(output.form);
@@ -88,7 +88,7 @@ async function writeOutput(
 }
 
 /** Blobs from the store; those of base images from where the images came. */
-function sourcedBlobs({ run, sources }: WriteOutputsInput): BlobReader {
+export function sourcedBlobs(run: Pick<RunContext, "store">, sources: ImageSources): BlobReader {
   const origins = new Map<string, BlobReader>();
   for (const image of sources.images) {
     for (const { descriptor } of image.layers) origins.set(descriptor.digest, sources.blobsOf(image));

@@ -96,7 +96,7 @@ export function registrySource(client: RegistryClient, reference: Reference): Re
     },
     async resolveTag(tag, { signal } = {}) {
       assertTagOrDigest(tag);
-      return onFirst(signal, async (location) => {
+      const resolving = onFirst(signal, async (location) => {
         const reply = await client.fetch(
           location.endpoint,
           requestFor("HEAD", location, tag, signal),
@@ -105,6 +105,11 @@ export function registrySource(client: RegistryClient, reference: Reference): Re
         if (reply.status === 404) throw manifestNotFound(name, tag, reply);
         const digest = reply.header("docker-content-digest");
         return digest !== undefined && isDigest(digest) ? digest : undefined;
+      });
+      return resolving.catch((error: unknown) => {
+        // The answer to a HEAD has no words: whoever asks for the manifest then hears why.
+        if (isOcibuildError(error, "REGISTRY_UNAUTHORIZED")) return undefined;
+        throw error;
       });
     },
     async has(blob, { signal } = {}) {

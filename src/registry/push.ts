@@ -77,7 +77,23 @@ function otherRepository(
   return other.endpoint.origins[0].origin === origins[0].origin ? other.repository : undefined;
 }
 
+/** Whether the blob is there. A refusal to tell means no: the answer to an upload says why, that to a HEAD has no words. */
 async function hasBlob(
+  client: RegistryClient,
+  endpoint: Endpoint,
+  repository: string,
+  blob: Descriptor,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    return await lookForBlob(client, endpoint, repository, blob, signal);
+  } catch (error) {
+    if (isOcibuildError(error, "REGISTRY_UNAUTHORIZED")) return false;
+    throw error;
+  }
+}
+
+async function lookForBlob(
   client: RegistryClient,
   endpoint: Endpoint,
   repository: string,

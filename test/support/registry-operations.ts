@@ -50,7 +50,6 @@ function expectRight(isRight: boolean | undefined, what: string): void {
 }
 
 const NEW_BYTES = bytesFor("new layer", 300_000);
-const LARGE = bytesFor("new large layer", 9_000_000);
 const BASE = bytesFor("base layer", 50_000);
 
 const referrer = (image: TestImage): Buffer => {
@@ -164,7 +163,7 @@ export const OPERATIONS: readonly Operation[] = [
         times: 1,
         action: { type: "answer", reply: () => refusal },
       });
-      await pushNew(context, LARGE);
+      await pushNew(context, NEW_BYTES);
     },
   },
   {

@@ -44,7 +44,9 @@ export async function sealEdit(run: RunContext, edit: FsEdit, options: SealEditO
       const { digest, sizeBytes: size } = sealed.blob;
       await store.blobs.publish(blob, digest);
       const mediaType = layerMediaType({ family: "oci", compression: compression.kind, foreign: false });
-      store.layers.rememberCompressed(sealed.diffId, compressionSpec(compression), { mediaType, digest, size });
+      const descriptor = { mediaType, digest, size };
+      store.layers.rememberCompressed(sealed.diffId, compressionSpec(compression), descriptor);
+      run.onSealed?.(descriptor);
     }
     run.layers.addIndex(sealed.diffId, index.finish());
     return sealed.diffId;
