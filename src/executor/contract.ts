@@ -38,6 +38,12 @@ export interface ExecutorCapabilities {
   readonly limits: boolean;
   /** What a command cannot count on here; nothing where it is not said. */
   readonly lacks?: readonly Lack[];
+  /** Names of variables that commands get where `env` has none of the name; none unless given. */
+  readonly addedVariables?: readonly string[];
+  /** Whether a command can have groups besides its own that are not those of the image's files; true unless given. */
+  readonly additionalGroups?: boolean;
+  /** Whether all that a command prints comes, however much and fast; true unless given. */
+  readonly wholeOutput?: boolean;
 }
 
 /**

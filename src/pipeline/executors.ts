@@ -61,10 +61,27 @@ const EXECUTORS: ReadonlyMap<string, Make> = new Map<string, Make>([
       return createChrootExecutor({ stateDir: join(root, "executors", "chroot") });
     },
   ],
+  [
+    "buildkit",
+    async ({ root, env }) => {
+      const { createBuildkitExecutor } = await import("../executor/buildkit/buildkit-executor.js");
+      return createBuildkitExecutor({ stateDir: join(root, "executors", "buildkit"), env });
+    },
+  ],
+  [
+    "docker",
+    async ({ root, env }) => {
+      const { createDockerExecutor } = await import("../executor/docker/docker-executor.js");
+      return createDockerExecutor({ stateDir: join(root, "executors", "docker"), env });
+    },
+  ],
 ]);
 
-/** What `auto` tries, strongest first; never anything weaker than these. */
-const AUTOMATIC: readonly string[] = ["runc", "namespaces"];
+/**
+ * What `auto` tries, strongest first; never anything weaker than these. An engine is asked for by name where this
+ * machine can run commands itself.
+ */
+const AUTOMATIC: readonly string[] = process.platform === "linux" ? ["runc", "namespaces"] : ["docker"];
 
 /** Weaker than those: never taken, but named where none of them works and it does. */
 const LAST_RESORT = "chroot";

@@ -17,6 +17,12 @@ export class SharedWork<T> {
     return untilAborted(work, signal);
   }
 
+  /** What was made, and not forgotten; waits for work under way. */
+  async all(): Promise<readonly T[]> {
+    const results = await Promise.allSettled(this.#known.values());
+    return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  }
+
   /** Lets the next caller make the result under `key` anew when it is outdated. Waits for work under way. */
   async refresh(key: string, isOutdated: (result: T) => boolean): Promise<void> {
     const work = this.#known.get(key);

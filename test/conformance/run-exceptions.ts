@@ -62,3 +62,23 @@ export const ORDINARY_USER_EXCEPTIONS: ReadonlyMap<string, string> = new Map([
   ["run/security-insecure", "an ordinary user has no more rights to give"],
   ["run/special-files", devices],
 ]);
+
+/** Further cases that differ where an engine runs them (`--executor docker`). */
+export const ENGINE_EXCEPTIONS: ReadonlyMap<string, string> = new Map([
+  [
+    "run/mount-over-existing",
+    "an engine mounts /etc/hosts and its like over a mount at /etc, too, and adds /etc/hostname",
+  ],
+  ["run/security-insecure", "an engine gives a privileged container all rights there are, which not every machine has"],
+]);
+
+/** Further cases that differ where that engine is Podman. */
+export const PODMAN_EXCEPTIONS: ReadonlyMap<string, string> = new Map([
+  ["run/env-default", "Podman sets HOSTNAME where the image does not"],
+  ["run/etc-hosts", "Podman takes the machine's hosts file for its own"],
+  ["run/mount-run-dir-in-image", "Podman has /run in every container, so mkdir finds it there"],
+  ["run/ulimit", "Podman asks for more processes, too, where one limit is given, which not every machine allows"],
+]);
+
+/** Further cases that differ where a builder of BuildKit runs them (`--executor buildkit`). */
+export const BUILDER_EXCEPTIONS: ReadonlyMap<string, string> = new Map([]);

@@ -10,6 +10,8 @@ import { makeOwnFolder, removeOwnFolder } from "./own-folder.js";
 import { type ProgramOptions, runProgram, tryProgram } from "./program.js";
 
 export interface Dockerd extends AsyncDisposable {
+  /** Path of its socket. */
+  readonly socket: string;
   /** Runs `docker ...args` against this daemon; returns its standard output. */
   docker(args: readonly string[], options?: Pick<ProgramOptions, "input">): Promise<string>;
   /** Ends the daemon with its containers and removes its storage. Idempotent. */
@@ -20,14 +22,20 @@ const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 20_000;
 
 /** Starts a daemon that talks plain HTTP to the registry `insecureRegistry`, and waits until it answers. */
-export async function startDockerd(options: { readonly insecureRegistry?: string } = {}): Promise<Dockerd> {
+export async function startDockerd(
+  options: {
+    readonly insecureRegistry?: string;
+    /** Keeps images in containerd's store, which takes Docker 24 or newer. */
+    readonly containerdStore?: boolean;
+  } = {},
+): Promise<Dockerd> {
   const folder = makeOwnFolder("dockerd");
   const socket = `unix://${join(folder, "s")}`;
   const clientConfig = join(folder, "client");
   mkdirSync(clientConfig);
   const noSettings = join(folder, "daemon.json");
-  writeFileSync(noSettings, "{}");
-  const { insecureRegistry } = options;
+  const { insecureRegistry, containerdStore = false } = options;
+  writeFileSync(noSettings, containerdStore ? '{"features":{"containerd-snapshotter":true}}' : "{}");
   const child = spawn(
     "dockerd",
     [
@@ -72,6 +80,7 @@ export async function startDockerd(options: { readonly insecureRegistry?: string
     throw new Error(`dockerd did not start: ${log}`);
   }
   return {
+    socket: join(folder, "s"),
     docker: (args, extra) => runProgram("docker", args, { env, ...extra }),
     stop,
     [Symbol.asyncDispose]: stop,

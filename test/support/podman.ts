@@ -2,7 +2,8 @@
  * Podman and buildah with storage of the test's own, for root or for an ordinary user. Containers use the host's network and
  * no more than low limits, because raising limits is not allowed everywhere.
  */
-import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { OrdinaryUser } from "./ordinary-user.js";
@@ -17,7 +18,9 @@ export interface Podman extends AsyncDisposable {
   run(args: readonly string[]): Promise<string>;
   /** Runs `buildah ...args` with the same storage; returns its standard output. */
   buildah(args: readonly string[]): Promise<string>;
-  /** Ends the containers and removes the storage. Idempotent. */
+  /** Starts the service that speaks Docker's API, with this storage; returns the path of its socket. */
+  serve(): Promise<string>;
+  /** Ends the service and the containers, and removes the storage. Idempotent. */
   stop(): Promise<void>;
 }
 
@@ -100,10 +103,26 @@ export function makePodman({ user }: { readonly user?: OrdinaryUser } = {}): Pod
       return logs;
     }
   };
+  let service: ChildProcess | undefined;
+  const serve = async (): Promise<string> => {
+    const socket = join(run, "s");
+    const [program, args] = start(["podman", "system", "service", "--time=0", `unix://${socket}`]);
+    const child = spawn(program, args, { env, cwd: folder, stdio: "ignore" });
+    service = child;
+    for (const deadline = Date.now() + RUN_TIMEOUT_MS; !existsSync(socket); await delay(50)) {
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error("podman's service did not start");
+    }
+    return socket;
+  };
   let stopped = false;
   const stop = async (): Promise<void> => {
     if (stopped) return;
     stopped = true;
+    if (service !== undefined && service.exitCode === null) {
+      const ended = new Promise((resolve) => service!.once("exit", resolve));
+      service.kill("SIGTERM");
+      await ended;
+    }
     await tryProgram(...start(["podman", "rm", "--all", "--force", "--time", "0"]), { env, cwd: folder });
     await tryProgram(...start(["podman", "unshare", "rm", "-rf", storage]), { env, cwd: folder });
     endPauseProcess(join(run, "tmp", "pause.pid"));
@@ -114,6 +133,7 @@ export function makePodman({ user }: { readonly user?: OrdinaryUser } = {}): Pod
   return {
     podman,
     run: runContainer,
+    serve,
     buildah: (args) => runProgram(...start(["buildah", ...args]), { env, cwd: folder }),
     stop,
     [Symbol.asyncDispose]: stop,

@@ -44,7 +44,8 @@ export function changesetRewrite(options: ChangesetOptions): TarRewrite {
   };
 }
 
-function emitWhiteout(output: TarOutput, path: ByteString): void {
+/** Writes an entry that takes away the file `path`. */
+export function emitWhiteout(output: TarOutput, path: ByteString): void {
   const slash = path.lastIndexOf("/") + 1;
   // No layer has it, so none can delete it.
   if (path.startsWith(".wh.", slash)) return;

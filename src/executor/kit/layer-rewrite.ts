@@ -9,20 +9,23 @@ import { OcibuildError } from "../../errors.js";
 import type { TarEntry } from "../../tar/entry.js";
 import { type ByteString, textOf } from "../../util/bytes.js";
 import type { IdSpace } from "./id-space.js";
+import type { LowerFiles } from "./lower-files.js";
 import type { RootMeta } from "./prepared-layer.js";
-import type { RootView } from "./root-view.js";
 import type { TarOutput, TarRewrite } from "./tar-rewriter.js";
 import { imageXattrs } from "./xattrs.js";
 
 export interface LayerRewriteOptions {
-  /** Which attributes the overlay will look at; `none`: whiteouts come out in `hidden` and `opaque` alone. */
-  readonly overlay: IdSpace["overlay"];
+  /**
+   * Which attributes the overlay will look at; `none`: whiteouts come out in `hidden` and `opaque` alone; `oci`: also as
+   * layers have them, for who applies those itself.
+   */
+  readonly overlay: IdSpace["overlay"] | "oci";
   /** `root`: everything belongs to 0. */
   readonly ids: "all" | "root";
   /** Highest id that there is. */
   readonly maxId: number;
   /** The layers below, for what a layer leaves out: parents, and links among them. */
-  readonly lower: RootView;
+  readonly lower: LowerFiles;
 }
 
 const WHITEOUT = ".wh.";
@@ -88,13 +91,14 @@ export class LayerRewrite implements TarRewrite {
   }
 
   end(output: TarOutput): void {
+    const { overlay } = this.#options;
     let first: ByteString | undefined;
     let names = 0;
     for (const path of this.#whiteouts) {
       // The file of the same layer is what stays.
       if (this.#folders.has(path)) this.opaque.add(path);
       if (this.#seen.has(path)) continue;
-      if (this.#options.overlay === "none") {
+      if (overlay === "none" || overlay === "oci") {
         this.hidden.add(path);
         continue;
       }
@@ -103,12 +107,26 @@ export class LayerRewrite implements TarRewrite {
       if (!isLink) [first, names] = [path, 0];
       names++;
     }
-    if (this.#options.overlay === "none") return;
+    if (overlay === "none") return;
+    if (overlay === "oci") {
+      this.#endAsLayer(output);
+      return;
+    }
     for (const path of this.opaque) {
       const entry = this.#seen.get(path);
       if (path === "" || entry === undefined || entry === "file") continue;
-      const name = `${this.#options.overlay}.overlay.opaque` as ByteString;
+      const name = `${overlay}.overlay.opaque` as ByteString;
       output.emit({ ...entry, xattrs: new Map([...(entry.xattrs ?? []), [name, Buffer.from("y")]]) });
+    }
+  }
+
+  #endAsLayer(output: TarOutput): void {
+    for (const path of this.hidden) {
+      const at = path.lastIndexOf("/") + 1;
+      output.emit(specialEntry(`${path.slice(0, at)}${WHITEOUT}${path.slice(at)}` as ByteString, "file", EMPTY));
+    }
+    for (const path of this.opaque) {
+      if (this.#folders.has(path)) output.emit(specialEntry(join(path, OPAQUE as ByteString), "file", EMPTY));
     }
   }
 
@@ -146,14 +164,11 @@ export class LayerRewrite implements TarRewrite {
       throw invalid(of, `is below "/${textOf(path)}", which is no directory`);
     }
     const { lower } = this.#options;
-    const stat = lower.lstat(path);
-    if (stat !== undefined) this.isDependent = true;
-    if (stat?.isSymbolicLink()) return lower.readlink(path);
-    const made: TarEntry = {
-      ...specialEntry(path, "dir", EMPTY),
-      mode: 0o755,
-      ...(stat?.isDirectory() ? lower.metaOf(stat) : {}),
-    };
+    const below = lower.lookUp(path);
+    if (below !== undefined) this.isDependent = true;
+    if (below?.type === "symlink") return below.linkname;
+    const meta = below?.type === "dir" ? below : {};
+    const made: TarEntry = { ...specialEntry(path, "dir", EMPTY), mode: 0o755, ...meta };
     this.#folders.add(path);
     this.#seen.set(path, made);
     output.emit(made);

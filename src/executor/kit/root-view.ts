@@ -6,9 +6,8 @@ import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import type { TarEntry } from "../../tar/entry.js";
 import { parentPath } from "../../tree/paths.js";
 import { type ByteString, byteStringOf, fsPath } from "../../util/bytes.js";
+import { type LowerFile, type LowerFiles, resolveLinks } from "./lower-files.js";
 import type { PreparedLayer, RootMeta } from "./prepared-layer.js";
-
-const MAX_LINKS = 40;
 
 export interface ResolvedPath {
   /** Without symlinks on the way or at the end; no leading slash; the root is the empty string. */
@@ -23,7 +22,7 @@ export interface FoundFile {
 
 const DEFAULT_ROOT: RootMeta = { mode: 0o755, uid: 0, gid: 0 };
 
-export class RootView {
+export class RootView implements LowerFiles {
   /** Base layer first. */
   readonly layers: readonly PreparedLayer[];
   readonly #idInside: (hostId: number) => number;
@@ -74,32 +73,15 @@ export class RootView {
 
   /** `path` (absolute or relative to the root) with symlinks followed inside the root; `undefined` for endless ones. */
   resolve(path: ByteString): ResolvedPath | undefined {
-    const todo = path.split("/").reverse();
-    let links = 0;
-    let at = "" as ByteString;
-    let stat = this.lstat(at);
-    while (todo.length > 0) {
-      const name = todo.pop()!;
-      if (name === "" || name === ".") continue;
-      if (name === "..") {
-        at = at.slice(0, Math.max(0, at.lastIndexOf("/"))) as ByteString;
-        stat = this.lstat(at);
-        continue;
-      }
-      const next = (at === "" ? name : `${at}/${name}`) as ByteString;
-      const found = this.lstat(next);
-      if (found?.isSymbolicLink()) {
-        if (++links > MAX_LINKS) return undefined;
-        const target = this.readlink(next);
-        if (target.startsWith("/")) at = "" as ByteString;
-        todo.push(...target.split("/").reverse());
-        stat = this.lstat(at);
-        continue;
-      }
-      at = next;
-      stat = found;
-    }
-    return { path: at, stat };
+    const found = resolveLinks(this, path);
+    return found === undefined ? undefined : { path: found, stat: this.lstat(found) };
+  }
+
+  lookUp(path: ByteString): LowerFile | undefined {
+    const stat = this.lstat(path);
+    if (stat === undefined) return undefined;
+    if (stat.isSymbolicLink()) return { type: "symlink", linkname: this.#readlink(path) };
+    return stat.isDirectory() ? { type: "dir", ...this.#metaOf(stat) } : { type: "file" };
   }
 
   /** What the layers say of the top directory. */
@@ -124,7 +106,7 @@ export class RootView {
   }
 
   /** The fields of a tar entry that a directory has from `stat`. */
-  metaOf(stat: Stats): Pick<TarEntry, "mode" | "uid" | "gid" | "mtimeSeconds"> {
+  #metaOf(stat: Stats): Pick<TarEntry, "mode" | "uid" | "gid" | "mtimeSeconds"> {
     return {
       mode: stat.mode & 0o7777,
       uid: this.#idInside(stat.uid),
@@ -134,7 +116,7 @@ export class RootView {
   }
 
   /** The target of the symlink at `path`, verbatim. */
-  readlink(path: ByteString): ByteString {
+  #readlink(path: ByteString): ByteString {
     for (let index = this.layers.length - 1; index >= 0; index--) {
       const layer = this.layers[index]!;
       if (this.#lstatIn(index, path) !== undefined) return readLinkIn(layer, path);

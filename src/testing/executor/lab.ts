@@ -1,6 +1,6 @@
 /** Runs commands in an executor over layers made in memory, for its conformance suite. */
 import { existsSync, readFileSync } from "node:fs";
-import type { Executor, RootFiles, RunIO, RunSpec } from "../../executor/contract.js";
+import type { Executor, ExecutorCapabilities, RootFiles, RunIO, RunSpec } from "../../executor/contract.js";
 import { chainIdOf, type DiffId, digestOf } from "../../oci/digest.js";
 import type { TarEntry } from "../../tar/entry.js";
 import { encodeHeader, headerSizeBound, paddingOf } from "../../tar/header.js";
@@ -78,6 +78,12 @@ export class Lab {
   /** Base and `layers` as a file system. */
   rootfs(...layers: readonly (readonly LayerMember[])[]): RootFiles {
     return this.files([this.base, ...layers.map((members) => this.layer(members))]);
+  }
+
+  async capabilities(executor: Executor): Promise<ExecutorCapabilities> {
+    const probe = await executor.probe();
+    if (!probe.usable) throw new Error(probe.reason);
+    return probe.capabilities;
   }
 
   async run(executor: Executor, run: LabRun): Promise<LabResult> {

@@ -271,9 +271,9 @@ export const MOUNT_CASES: readonly ExecutorCase[] = [
         { type: "tmpfs", target: "/up", sizeBytes: undefined },
       ];
       const script =
-        "touch /real/deep/x/1 /up-target/2; ls /real/deep/x /up-target; test -f /run/resolved/stub.conf && grep -c localhost /etc/hosts";
+        "touch /real/deep/x/1 /up-target/2; ls /real/deep/x /up-target; test -f /run/resolved/stub.conf && grep -q localhost /etc/hosts && echo own";
       const { stdout, changes } = await lab.run(executor, { layers: [members], script, mounts });
-      equal(stdout, "/real/deep/x:\n1\n\n/up-target:\n2\n2\n");
+      equal(stdout, "/real/deep/x:\n1\n\n/up-target:\n2\nown\n");
       deepEqual([...changes.keys()], []);
     },
   },

@@ -162,3 +162,29 @@ test("U6: without an overlay, whiteouts and opaque directories are remembered an
   ]);
   expect([[...rewrite.hidden], [...rewrite.opaque].sort()]).toEqual([["d/gone"], ["again", "o"]]);
 });
+
+test("U6: for who applies layers itself, whiteouts stay whiteouts, and those of the layer's own files go", async () => {
+  const members: TarMember[] = [
+    { path: "d/.wh..wh..opq" },
+    { path: "d", type: "dir" },
+    { path: "d/new" },
+    { path: "e/.wh.gone" },
+    { path: "e/.wh.kept" },
+    { path: "e/kept" },
+    { path: "f/.wh.g" },
+    { path: "f/g", type: "dir" },
+    { path: "n", type: "char" },
+  ];
+  expect(await lines(members, { overlay: "oci" })).toEqual([
+    "dir d",
+    "dir d",
+    "file d/new",
+    "dir e",
+    "file e/kept",
+    "dir f",
+    "dir f/g",
+    "file e/.wh.gone",
+    "file d/.wh..wh..opq",
+    "file f/g/.wh..wh..opq",
+  ]);
+});
