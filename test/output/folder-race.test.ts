@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { FolderWriter } from "../../src/output/folder-writer.js";
 import { layerEntry } from "../support/images.js";
 import { tempFolder } from "../support/temp-folder.js";
@@ -31,6 +31,7 @@ async function underAttack(write: (folder: string, name: string) => void): Promi
   const outside = tempFolder();
   mkdirSync(join(folder, "d"));
   const worker = new Worker(ATTACKER, { eval: true, workerData: { folder, outside, operations: OPERATIONS } });
+  onTestFinished(async () => void (await worker.terminate()));
   let isOver = false;
   worker.once("message", () => {
     isOver = true;
@@ -57,7 +58,7 @@ describe.runIf(existsSync("/proc/self/fd"))("a folder that somebody else renames
       writer.finish();
     });
     expect(escaped).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   it("U4: the attack reaches a writer that looks first and writes then", async () => {
     const escaped = await underAttack((folder, name) => {
@@ -65,7 +66,7 @@ describe.runIf(existsSync("/proc/self/fd"))("a folder that somebody else renames
       writeFileSync(join(folder, "d", name), "x");
     });
     expect(escaped).toBeGreaterThan(0);
-  }, 60_000);
+  }, 180_000);
 
   it("folders deeper than the handles that are kept open are written all the same", () => {
     const folder = tempFolder();
