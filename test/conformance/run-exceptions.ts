@@ -81,4 +81,6 @@ export const PODMAN_EXCEPTIONS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Further cases that differ where a builder of BuildKit runs them (`--executor buildkit`). */
-export const BUILDER_EXCEPTIONS: ReadonlyMap<string, string> = new Map([]);
+export const BUILDER_EXCEPTIONS: ReadonlyMap<string, string> = new Map([
+  ["run/security-insecure", "the builder must allow it, too, in its own configuration"],
+]);

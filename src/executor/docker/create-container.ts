@@ -41,7 +41,8 @@ export function dockerConfig({ spec, args, env, image, mounts }: ContainerOption
     HostConfig: {
       NetworkMode: network,
       GroupAdd: user.additionalGids.map(String),
-      ExtraHosts: hosts.map(({ name, address }) => `${name}:${address}`),
+      // Without a bridge the engine leaves the host name out.
+      ExtraHosts: [`${spec.hostname}:127.0.0.1`, ...hosts.map(({ name, address }) => `${name}:${address}`)],
       Privileged: security === "insecure",
       Ulimits: ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
       ...(shmSizeBytes === undefined ? {} : { ShmSize: shmSizeBytes }),

@@ -244,11 +244,11 @@ export const COMMAND_CASES: readonly ExecutorCase[] = [
     async run(executor, lab) {
       const { stdout, changes } = await lab.run(executor, {
         script:
-          "grep -c somewhere /etc/hosts; grep -q localhost /etc/hosts && echo own; grep extra /etc/hosts; cat /etc/resolv.conf > /dev/null; echo more >> /etc/hosts",
+          "grep -q somewhere /etc/hosts && echo named; grep -q localhost /etc/hosts && echo own; grep extra /etc/hosts; cat /etc/resolv.conf > /dev/null; echo more >> /etc/hosts",
         hostname: "somewhere",
         hosts: [{ address: "10.1.2.3", name: "extra" }],
       });
-      equal(stdout, "1\nown\n10.1.2.3\textra\n");
+      equal(stdout, "named\nown\n10.1.2.3\textra\n");
       equal(changes.size, 0);
     },
   },

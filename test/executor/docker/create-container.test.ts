@@ -41,7 +41,7 @@ test("all that a RUN asks for is in Docker's words", () => {
     HostConfig: {
       NetworkMode: "none",
       GroupAdd: ["3", "4"],
-      ExtraHosts: ["n:::1"],
+      ExtraHosts: ["h:127.0.0.1", "n:::1"],
       Privileged: true,
       Ulimits: [{ Name: "nofile", Soft: 6, Hard: -1 }],
       ShmSize: 5,
