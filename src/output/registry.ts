@@ -9,6 +9,7 @@ import { formatReference, nameOf, type Reference } from "../oci/reference.js";
 import { forEachLimited } from "../util/for-each-limited.js";
 import type { BuildResult, Exporter, ExportResult } from "./exporter.js";
 import { type ImageContent, imageContent, withDocuments } from "./image-content.js";
+import { mountHint } from "./mount-hint.js";
 import { invalidOutput } from "./output-file.js";
 
 export interface RegistryOptions {
@@ -75,13 +76,6 @@ function mountHints(
 ): (digest: Digest) => string | undefined {
   const earlier = pushed.find((other) => other.registry === target.registry)?.repository;
   return (digest) => mountHint(target, origins?.get(digest)) ?? earlier;
-}
-
-/** Another repository of the same registry among those that hold a blob. */
-export function mountHint(target: Reference, origins: readonly Reference[] = []): string | undefined {
-  const usable = ({ registry, repository }: Reference): boolean =>
-    registry === target.registry && repository !== target.repository;
-  return origins.find(usable)?.repository;
 }
 
 async function pushBlobs(

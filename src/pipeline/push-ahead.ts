@@ -9,7 +9,7 @@ import type { Digest } from "../oci/digest.js";
 import type { ImagePusher } from "../oci/pusher.js";
 import type { Reference } from "../oci/reference.js";
 import type { Descriptor, Layer } from "../oci/types.js";
-import { mountHint } from "../output/registry.js";
+import { mountHint } from "../output/mount-hint.js";
 import type { BuildPlan } from "../plan/build-plan.js";
 import type { PlannedOutput } from "./exporters.js";
 
