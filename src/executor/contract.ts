@@ -44,7 +44,12 @@ export interface ExecutorCapabilities {
   readonly additionalGroups?: boolean;
   /** Whether all that a command prints comes, however much and fast; true unless given. */
   readonly wholeOutput?: boolean;
+  /** What containers need and builds do not: nothing of it unless it is here. */
+  readonly interactive?: readonly Interaction[];
 }
+
+/** `stdin`: `RunIO.stdin` is honoured; `terminal`: `RunIO.terminal`; `keep`: `RunSpec.keepsFailed`. */
+export type Interaction = "stdin" | "terminal" | "keep";
 
 /**
  * What an executor that mounts nothing and makes no namespace does not give. Core refuses the last four to builds that
@@ -80,6 +85,8 @@ export interface RunSpec {
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
   /** The changeset may not be larger; an executor fails rather than fill the disk. */
   readonly changesetLimitBytes: number;
+  /** Whether the changeset of a command that fails is wanted as well. */
+  readonly keepsFailed?: boolean;
 }
 
 /** A file system by its layers. `chainId` names it: what an executor has prepared under that name it may use again. */
@@ -137,6 +144,14 @@ export type Mount =
       readonly uid: number;
       readonly gid: number;
     }
+  /** A file or folder of this machine, which the command sees as it is and may change. Only for containers. */
+  | {
+      readonly type: "host";
+      /** Absolute; exists. */
+      readonly source: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+    }
   /** A program from a heredoc. */
   | { readonly type: "file"; readonly target: string; readonly content: string; readonly mode: number };
 
@@ -150,6 +165,18 @@ export interface RunIO {
   sshSocket(id: string): string;
   /** What the command prints, as it comes; an executor waits for the promise before it reads on. */
   onOutput(stream: "stdout" | "stderr", chunk: Buffer): void | Promise<void>;
+  /** What the command reads; nothing unless given. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+  /** The command gets a terminal, which is shown on this one; all it prints comes to `onOutput` as `stdout`. */
+  readonly terminal?: RunTerminal;
+}
+
+/** A terminal of this machine. */
+export interface RunTerminal {
+  /** Descriptor that it is read from. */
+  readonly input: number;
+  /** Calls `handler` when its size has changed; returns what ends that. */
+  onResize(handler: () => void): () => void;
 }
 
 export type RunOutcome =
@@ -165,5 +192,6 @@ export type RunOutcome =
       readonly exitCode: number;
       /** Name of the signal that ended it, where known: `SIGKILL`. */
       readonly signal?: string;
-      readonly changeset: null;
+      /** `null` unless `RunSpec.keepsFailed` asks for it. */
+      readonly changeset: AsyncIterable<Buffer> | null;
     };

@@ -5,10 +5,12 @@ export type {
   Executor,
   ExecutorCapabilities,
   ExecutorProbe,
+  Interaction,
   Lack,
   Mount,
   RootFiles,
   RunIO,
   RunOutcome,
   RunSpec,
+  RunTerminal,
 } from "./contract.js";

@@ -114,6 +114,17 @@ export class LayerStore implements Disposable, LayerTars {
     return applyLayer(base, entries, (entry) => new LayerContent(this, diffId, entry));
   }
 
+  /** How many entries the layer has: none for one that changes nothing. @throws what reading layers throws */
+  async entryCount(diffId: DiffId, options: Abortable): Promise<number> {
+    return (await this.#index(diffId, options)).length;
+  }
+
+  /** Bytes of the files that the layer brings, as they are unpacked. @throws what reading layers throws */
+  async filesSize(diffId: DiffId, options: Abortable): Promise<number> {
+    const entries = await this.#index(diffId, options);
+    return entries.reduce((sum, { type, size }) => sum + (type === "file" ? size : 0), 0);
+  }
+
   /** The uncompressed tar of the layer, verified while it is read. @throws what reading layers throws */
   async *openLayer(diffId: DiffId, options: Abortable): AsyncGenerator<Buffer, void, undefined> {
     await this.ensureTar(diffId, options);

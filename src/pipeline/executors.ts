@@ -31,7 +31,7 @@ export interface Selection extends AsyncDisposable {
 }
 
 /** An executor's name and why it cannot work. */
-type Refusal = readonly [name: string, probe: ExecutorProbe & { readonly usable: false }];
+export type Refusal = readonly [name: string, probe: ExecutorProbe & { readonly usable: false }];
 
 type Make = (options: ExecutorOptions) => Promise<Executor>;
 
@@ -123,11 +123,34 @@ export async function selectExecutor(
   run: Wanted,
   options: ExecutorOptions,
 ): Promise<Selection> {
-  const { executor: wanted = "auto" } = run;
+  const demand: ExecutorDemand = {
+    assertCapable: (name, capabilities) => assertCapable(plan, source, run, name, capabilities),
+    noneUsable: (refused, advice) => unusable(plan, source, refused, advice),
+  };
+  return chooseExecutor(run.executor ?? "auto", demand, options);
+}
+
+/** What an executor is wanted for. */
+export interface ExecutorDemand {
+  /** @throws EXECUTOR_UNSUPPORTED when it lacks something */
+  assertCapable(name: string, capabilities: ExecutorCapabilities): void;
+  /** The error when none works here; `advice` says what could be asked for instead. */
+  noneUsable(refused: readonly Refusal[], advice: readonly string[]): OcibuildError;
+}
+
+/**
+ * The executor that is wanted, or the strongest that works here. One that the caller has made is the caller's to dispose of.
+ * @throws what `demand` throws, OPTIONS_INVALID for an unknown name; the signal's reason
+ */
+export async function chooseExecutor(
+  wanted: string | Executor,
+  demand: ExecutorDemand,
+  options: ExecutorOptions,
+): Promise<Selection> {
   if (typeof wanted !== "string") {
     const probe = await wanted.probe({ signal: options.signal });
-    if (!probe.usable) throw unusable(plan, source, [[wanted.name, probe]]);
-    assertCapable(plan, source, run, wanted.name, probe.capabilities);
+    if (!probe.usable) throw demand.noneUsable([[wanted.name, probe]], []);
+    demand.assertCapable(wanted.name, probe.capabilities);
     return { executor: wanted, [Symbol.asyncDispose]: async () => {} };
   }
   const names = wanted === "auto" ? AUTOMATIC.filter((name) => EXECUTORS.has(name)) : wanted === "none" ? [] : [wanted];
@@ -139,7 +162,7 @@ export async function selectExecutor(
     try {
       const probe = await executor.probe({ signal: options.signal });
       if (probe.usable) {
-        assertCapable(plan, source, run, name, probe.capabilities);
+        demand.assertCapable(name, probe.capabilities);
         return {
           executor: noting(executor, notesOf(probe.note, refused), options.onEvent),
           [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
@@ -152,7 +175,7 @@ export async function selectExecutor(
     }
     await executor[Symbol.asyncDispose]();
   }
-  throw unusable(plan, source, refused, wanted === "auto" ? await lastResort(options) : []);
+  throw demand.noneUsable(refused, wanted === "auto" ? await lastResort(options) : []);
 }
 
 /** Advice to take the executor that would work here if it was asked for. */

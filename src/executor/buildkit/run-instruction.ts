@@ -120,6 +120,8 @@ class InstructionWriter {
         this.#flag("bind", mount.target, ["from=files", `source=/${name}`]);
         break;
       }
+      case "host":
+        throw executorUnsupported(BUILDKIT, "host", "folders of this machine are not given to a builder's containers");
       default:
         mount satisfies never;
     }

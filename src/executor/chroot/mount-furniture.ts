@@ -64,6 +64,8 @@ export class MountFurniture {
         case "ssh":
           await this.#ssh(mount, index, io);
           break;
+        case "host":
+          throw executorUnsupported(this.#parts.executor, "host", "folders of this machine cannot be mounted here");
         case "file":
           await this.#put(mount.target, "file", (place) => makeFile(place, mount.content, mount.mode));
           break;

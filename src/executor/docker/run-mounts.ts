@@ -92,6 +92,8 @@ export class RunMounts {
           memory.push({ file: { mode: mount.mode, uid: 0, gid: 0, content }, target });
           break;
         }
+        case "host":
+          throw executorUnsupported(DOCKER, "host", "folders of this machine are not given to containers of an engine");
         default:
           mount satisfies never;
       }

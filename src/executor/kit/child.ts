@@ -49,10 +49,15 @@ export class Child {
 
   /** Ends the whole process group at once. */
   kill(): void {
+    this.signal("SIGKILL");
+  }
+
+  /** Sends a signal to the whole process group. */
+  signal(name: NodeJS.Signals): void {
     const { pid } = this.process;
     if (pid === undefined || this.#over) return;
     try {
-      process.kill(-pid, "SIGKILL");
+      process.kill(-pid, name);
     } catch {
       // It has ended already.
     }

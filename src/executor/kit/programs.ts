@@ -12,6 +12,7 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["prlimit", "util-linux"],
   ["flock", "util-linux"],
   ["mount", "mount"],
+  ["script", "bsdutils"],
   ["newuidmap", "uidmap"],
   ["newgidmap", "uidmap"],
   ["hostname", "hostname"],

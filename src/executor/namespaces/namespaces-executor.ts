@@ -32,9 +32,9 @@ export function createNamespacesExecutor({ stateDir }: NamespacesExecutorOptions
 const STYLE: RunStyle<Fstab> = {
   table: () => new Fstab(),
   addSystem: addSystemMounts,
-  script: (_, mounts, { spec, stack, folder, space }) => {
+  script: (_, mounts, { spec, stack, folder, space, input }) => {
     const env = mounts.withSshAuthSock(spec.env);
     const environment = commandEnvironment(env, mounts.secretEnv, stack.view, NAMESPACES);
-    return runScript({ executor: NAMESPACES, space, folder, spec, environment, before: mounts.before });
+    return runScript({ executor: NAMESPACES, space, folder, spec, environment, before: mounts.before, input });
   },
 };

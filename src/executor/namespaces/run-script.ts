@@ -10,6 +10,7 @@ import type { IdSpace } from "../kit/id-space.js";
 import { requireProgram, systemProgram } from "../kit/programs.js";
 import { shellWord } from "../kit/quote.js";
 import { groupArguments, limitLines, SANDBOX_CAPABILITIES, UNSET_SHELL_VARIABLES } from "../kit/script-words.js";
+import { inputRedirection, type RunInput } from "../overlay/run-style.js";
 
 export interface RunScriptOptions {
   readonly executor: string;
@@ -19,6 +20,7 @@ export interface RunScriptOptions {
   readonly environment: CommandEnvironment;
   /** Lines that run before the mounts are made, in the run's folder. */
   readonly before: readonly string[];
+  readonly input: RunInput;
 }
 
 /** Descriptor on which the script says what it did: lines, then `R` when the command is about to start. */
@@ -44,12 +46,24 @@ export function runScript(options: RunScriptOptions): ByteString {
     ...limitLines(executor, spec.ulimits),
     ...environment.exported.map(([name, value]) => `export ${name}=${word(value)}`),
     "echo R >&3",
-    `exec ${finalCommand(options).map(word).join(" ")} </dev/null 3>&-`,
+    `exec ${startLine(options)} ${inputRedirection(options.input)} 3>&-`,
     "}",
     "main",
     "",
   ];
   return lines.join("\n") as ByteString;
+}
+
+/**
+ * The last command. Nobody but util-linux's script gives a terminal to a command without code of ours: it shows what the
+ * command's terminal shows on its own standard output, and follows the size of the one it reads from.
+ */
+function startLine(options: RunScriptOptions): string {
+  const command = finalCommand(options).map(word).join(" ");
+  if (options.input !== "terminal") return command;
+  const program = requireProgram("script", options.executor);
+  // The pipes are only for this program: the command's output goes to its terminal.
+  return `${requireProgram("env", options.executor)} SHELL=/bin/sh ${word(program)} -q -e -f -c ${word(`exec ${command}`)} /dev/null`;
 }
 
 function hostNameLine({ executor, spec, space }: RunScriptOptions): string {
@@ -73,6 +87,8 @@ function finalCommand(options: RunScriptOptions): readonly string[] {
     "--",
     requireProgram("env", executor),
     ...UNSET_SHELL_VARIABLES,
+    "-u",
+    "SHELL",
     "--",
     ...environment.direct,
     requireProgram("unshare", executor),

@@ -13,7 +13,7 @@ import type { Fstab } from "./fstab.js";
 import { OverlayStack } from "./overlay-stack.js";
 import { runCommand } from "./run-command.js";
 import { RunMounts } from "./run-mounts.js";
-import type { RunPlace, RunStyle } from "./run-style.js";
+import type { RunInput, RunPlace, RunStyle } from "./run-style.js";
 import { closeWorkshop, openWorkshop, type Workshop } from "./workshop.js";
 
 export class OverlayRunner implements AsyncDisposable {
@@ -61,7 +61,8 @@ export class OverlayRunner implements AsyncDisposable {
       mounts = new RunMounts({ executor, folder, fstab: table, stack, space, layers, caches });
       await mounts.add(spec, io);
       writeFileSync(join(folder, "fstab"), table.text(), "latin1");
-      const script = style.script(table, mounts, place);
+      const input: RunInput = io.terminal !== undefined ? "terminal" : io.stdin !== undefined ? "stdin" : "none";
+      const script = style.script(table, mounts, { ...place, input });
       const { exitCode, signal } = await runCommand({ executor, space, pipes, script, spec, io }).catch(
         (error: unknown) => {
           // Perhaps the machine is not any more what it was when it was tried.
@@ -69,14 +70,15 @@ export class OverlayRunner implements AsyncDisposable {
           throw error;
         },
       );
-      if (exitCode !== 0) return { exitCode, ...(signal === undefined ? {} : { signal }), changeset: null };
+      const ended = { exitCode, ...(signal === undefined ? {} : { signal }) };
+      if (exitCode !== 0 && spec.keepsFailed !== true) return { ...ended, changeset: null };
       isKept = true;
       const { upper, root } = stack;
       const limitBytes = spec.changesetLimitBytes;
       const command = space.command([requireProgram("tar", executor), ...readAllArguments(upper)]);
       const rewrite = changesetRewrite({ executor, limitBytes, root });
       const changeset = openChangeset({ executor, command, rewrite, release, signal: io.signal });
-      return { exitCode: 0, changeset };
+      return { ...ended, changeset };
     } finally {
       await mounts?.close();
       if (!isKept) await release();

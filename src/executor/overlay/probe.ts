@@ -44,11 +44,12 @@ export async function probeNamespaces(stateDir: string, signal: AbortSignal | un
     capabilities: {
       boundary: "namespaces",
       platforms: runnablePlatforms(),
-      mounts: ["bind", "cache", "tmpfs", "secret", "ssh", "file"],
+      mounts: ["bind", "cache", "tmpfs", "secret", "ssh", "file", "host"],
       networks: ["default", "none", "host"],
       securities: isRoot ? ["sandbox", "insecure"] : ["sandbox"],
       ids: hasIds ? "all" : "root",
       limits: true,
+      interactive: ["stdin", "terminal", "keep"],
     },
   };
 }

@@ -1,4 +1,5 @@
 /** Starts the namespaces, passes the output on, and tells how it ended; nothing of it outlives this process (K12). */
+import type { Writable } from "node:stream";
 import type { ByteString } from "../../util/bytes.js";
 import type { RunIO, RunSpec } from "../contract.js";
 import { Child, collectText } from "../kit/child.js";
@@ -7,6 +8,7 @@ import { executorFailed } from "../kit/failures.js";
 import type { FifoPool } from "../kit/fifo-pool.js";
 import type { IdSpace } from "../kit/id-space.js";
 import { requireProgram } from "../kit/programs.js";
+import { INPUT_FD } from "./run-style.js";
 
 export interface RunCommandOptions {
   readonly executor: string;
@@ -21,7 +23,7 @@ export interface RunCommandOptions {
  * Three things end the namespaces with this process: the parent-death signal of unshare, that of its child, and a watchdog
  * that reads from us until we are gone and then ends the whole process group. A change of ids clears the first two.
  */
-const OUTER = '{ read -r end <&4; kill -9 0; } >/dev/null 2>&1 3>&- & exec "$@" 4<&-';
+const OUTER = '{ read -r end <&4; kill -9 0; } >/dev/null 2>&1 3>&- 5<&- & exec "$@" 4<&-';
 
 /** @throws EXECUTOR_FAILED when the command was not even started; the signal's reason */
 export async function runCommand(options: RunCommandOptions): Promise<CommandEnd> {
@@ -31,7 +33,7 @@ export async function runCommand(options: RunCommandOptions): Promise<CommandEnd
     io.signal.throwIfAborted();
     const sh = requireProgram("sh", executor);
     const child = new Child([sh, "-c", OUTER, "sh", ...namespaceCommand(options, sh)], {
-      stdio: ["pipe", stdout.writeFd, stderr.writeFd, "pipe", "pipe"],
+      stdio: ["pipe", stdout.writeFd, stderr.writeFd, "pipe", "pipe", ...inputOf(io)],
       cwd: "/",
       signal: io.signal,
     });
@@ -40,13 +42,16 @@ export async function runCommand(options: RunCommandOptions): Promise<CommandEnd
     const status = collectText(child.extra(3));
     child.process.once("exit", () => child.extra(4).end());
     child.input().end(script, "latin1");
+    const forgetSize = io.terminal?.onResize(() => child.signal("SIGWINCH"));
+    const feeding = io.stdin === undefined ? undefined : feed(child.extra(INPUT_FD), io.stdin, child);
     const reading = Promise.all([
       forwardOutput(stdout.readable, "stdout", io),
       forwardOutput(stderr.readable, "stderr", io),
     ]);
     // Who cannot take the output ends the command.
     reading.catch(() => child.kill());
-    const end = await child.ended;
+    const end = await child.ended.finally(forgetSize);
+    await feeding;
     await reading;
     io.signal.throwIfAborted();
     const said = status().split("\n");
@@ -61,6 +66,27 @@ export async function runCommand(options: RunCommandOptions): Promise<CommandEnd
     stdout.release();
     stderr.release();
   }
+}
+
+function inputOf({ stdin, terminal }: RunIO): readonly ("pipe" | number)[] {
+  if (terminal !== undefined) return [terminal.input];
+  return stdin === undefined ? [] : ["pipe"];
+}
+
+/** Gives the command what it reads, until it has ended or there is no more. */
+async function feed(target: Writable, stdin: AsyncIterable<Uint8Array>, child: Child): Promise<void> {
+  const chunks = stdin[Symbol.asyncIterator]();
+  const over = child.ended.then(
+    () => undefined,
+    () => undefined,
+  );
+  for (;;) {
+    const next = await Promise.race([chunks.next(), over]);
+    if (next === undefined || next.done === true) break;
+    const taken = new Promise<void>((resolve) => target.write(next.value, () => resolve()));
+    await Promise.race([taken, over]);
+  }
+  target.end();
 }
 
 function namespaceCommand({ executor, space, spec }: RunCommandOptions, sh: string): readonly string[] {

@@ -1,5 +1,5 @@
 /** The mounts that a RUN asks for, each resolved inside what it is mounted on. */
-import { chmodSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ByteString, byteStringOf, bytesOf, fsPath, textOf } from "../../util/bytes.js";
 import type { Mount, RunIO, RunSpec } from "../contract.js";
@@ -11,6 +11,7 @@ import { requireProgram } from "../kit/programs.js";
 import { printfFormat, shellWord } from "../kit/quote.js";
 import { type ForwardedSocket, forwardSocket } from "../kit/socket-forward.js";
 import type { Fstab } from "./fstab.js";
+import { lockedFlags } from "./locked-flags.js";
 import { OverlayStack } from "./overlay-stack.js";
 
 export interface MountParts {
@@ -73,6 +74,9 @@ export class RunMounts {
         case "ssh":
           await this.#ssh(mount, index, io);
           break;
+        case "host":
+          this.#host(mount);
+          break;
         case "file": {
           const file = join(this.#parts.folder, `file${index}`);
           writeFileSync(file, mount.content);
@@ -118,6 +122,16 @@ export class RunMounts {
       mount.readOnly ? "bind,ro" : "bind",
     );
     this.#covered.push({ path: place.path, type: "bind", stack, source: path });
+  }
+
+  /** What is mounted below the folder comes along; a user namespace may not leave it out. */
+  #host(mount: Mount & { type: "host" }): void {
+    const { executor, space } = this.#parts;
+    const stat = statSync(mount.source, { throwIfNoEntry: false });
+    if (stat === undefined) throw executorFailed(executor, `the mount source "${mount.source}" is not there`);
+    const locked = space.overlay === "user" ? lockedFlags(mount.source) : [];
+    const options = mount.readOnly ? ["rbind", "ro", ...locked] : ["rbind"];
+    this.#mount(mount, mount.source, stat.isDirectory() ? "dir" : "file", "none", options.join(","));
   }
 
   async #cache(mount: Mount & { type: "cache" }, io: RunIO): Promise<void> {

@@ -16,6 +16,17 @@ export interface RunPlace {
   readonly space: IdSpace;
 }
 
+/** Where the command reads from: nothing, or descriptor `INPUT_FD`, which is a terminal or not. */
+export type RunInput = "none" | "stdin" | "terminal";
+
+/** Descriptor of the command's input while its script runs: standard input is the script. */
+export const INPUT_FD = 5;
+
+/** The redirection of the command's standard input, as a shell has it. */
+export function inputRedirection(input: RunInput): string {
+  return input === "none" ? "</dev/null" : `<&${INPUT_FD} ${INPUT_FD}<&-`;
+}
+
 export interface RunStyle<Table extends Fstab> {
   /** An empty table for the mounts of a run. */
   table(place: RunPlace): Table;
@@ -25,5 +36,5 @@ export interface RunStyle<Table extends Fstab> {
    * What the first process of the new namespaces reads as its script. `table.text()` is in the folder's `fstab` by then.
    * @throws EXECUTOR_UNSUPPORTED
    */
-  script(table: Table, mounts: RunMounts, place: RunPlace): ByteString;
+  script(table: Table, mounts: RunMounts, place: RunPlace & { readonly input: RunInput }): ByteString;
 }

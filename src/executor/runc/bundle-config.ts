@@ -13,6 +13,7 @@ export interface BundleOptions {
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly mounts: readonly BundleMount[];
+  readonly terminal: boolean;
 }
 
 /** By number. */
@@ -48,13 +49,13 @@ const READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sys
 const UMASK = 0o022;
 
 /** The text of config.json. @throws EXECUTOR_UNSUPPORTED for a limit that is not known */
-export function bundleConfig({ executor, spec, root, args, env, mounts }: BundleOptions): string {
+export function bundleConfig({ executor, spec, root, args, env, mounts, terminal }: BundleOptions): string {
   const isSandbox = spec.security === "sandbox";
   const { uid, gid, additionalGids } = spec.user;
   const bounding = capabilities(isSandbox);
   const granted = uid === 0 ? bounding : [];
   const process = JSON.stringify({
-    terminal: false,
+    terminal,
     user: { uid, gid, additionalGids: [...new Set(additionalGids)], umask: UMASK },
     args,
     env,

@@ -5,6 +5,7 @@
 import { type ByteString, bytesOf } from "../../util/bytes.js";
 import { requireProgram, systemProgram } from "../kit/programs.js";
 import { shellWord } from "../kit/quote.js";
+import { inputRedirection, type RunInput } from "../overlay/run-style.js";
 import { cgroupCover, type Runtime, runtimeCommand } from "./runtime.js";
 
 export interface BundleScriptOptions {
@@ -15,6 +16,7 @@ export interface BundleScriptOptions {
   readonly hasNetwork: boolean;
   /** Lines that run before the mounts are made, in the run's folder. */
   readonly before: readonly string[];
+  readonly input: RunInput;
 }
 
 /** How runtimes say that the program could not be started: the command's fault, not theirs. */
@@ -28,7 +30,7 @@ const NOT_STARTED = [
 
 /** The script; `R` is its last word on descriptor 3 unless the runtime failed. Mounts are in `folder`/fstab. */
 export function bundleScript(options: BundleScriptOptions): ByteString {
-  const { executor, runtime, folder, config, hasNetwork, before } = options;
+  const { executor, runtime, folder, config, hasNetwork, before, input } = options;
   const program = (name: string): string => shellWord(requireProgram(name, executor));
   const ip = systemProgram("ip");
   const command = runtimeCommand(runtime, folder).map((word) => shellWord(bytesOf(word)));
@@ -46,7 +48,7 @@ export function bundleScript(options: BundleScriptOptions): ByteString {
     ...(cover === undefined ? [] : [`${program("mount")} -n ${cover} 2>/dev/null`]),
     ...(hasNetwork || ip === undefined ? [] : [`${shellWord(ip)} link set lo up 2>/dev/null`]),
     `printf %s ${shellWord(bytesOf(config))} > bundle/config.json || fail "keeping the bundle failed"`,
-    `${command.join(" ")} </dev/null 3>&-`,
+    `${command.join(" ")} ${inputRedirection(input)} 3>&-`,
     "code=$?",
     '[ "$code" -eq 0 ] || {',
     `said=$(${program("cat")} bundle/log 2>/dev/null)`,

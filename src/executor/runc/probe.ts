@@ -35,8 +35,9 @@ export async function tryRuntime(
       args,
       env: ["HOME=/"],
       mounts: mounts.inside(),
+      terminal: false,
     });
-    const script = bundleScript({ executor, runtime, folder, config, hasNetwork: true, before: [] });
+    const script = bundleScript({ executor, runtime, folder, config, hasNetwork: true, before: [], input: "none" });
     let said = "";
     const onOutput = (_: string, chunk: Buffer): void => {
       said = (said + chunk.toString("utf8")).slice(0, 1000);

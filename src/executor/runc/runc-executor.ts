@@ -86,13 +86,21 @@ function styleOf(runtime: Runtime): RunStyle<BundleMounts> {
       addRuntimeMounts(table, place.folder);
       addBundleMounts(table, place);
     },
-    script: (table, mounts, { spec, stack, folder }) => {
+    script: (table, mounts, { spec, stack, folder, input }) => {
       const given = mounts.withSshAuthSock(spec.env);
       const { args, env } = bundleProcess(spec.args, given, mounts.secretEnv, stack.view, RUNC);
       const root = textOf(stack.mountedAt);
-      const config = bundleConfig({ executor: RUNC, spec, root, args, env, mounts: table.inside() });
+      const config = bundleConfig({
+        executor: RUNC,
+        spec,
+        root,
+        args,
+        env,
+        mounts: table.inside(),
+        terminal: input === "terminal",
+      });
       const hasNetwork = spec.network !== "none";
-      return bundleScript({ executor: RUNC, runtime, folder, config, hasNetwork, before: mounts.before });
+      return bundleScript({ executor: RUNC, runtime, folder, config, hasNetwork, before: mounts.before, input });
     },
   };
 }

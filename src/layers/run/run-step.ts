@@ -1,13 +1,10 @@
 /** RUN steps: what is looked for, and if there is none, an executor that runs the command and what seals its changes. */
 
 import type { StepFileGroup } from "../../cache/step-files.js";
-import { isOcibuildError, OcibuildError } from "../../errors.js";
+import { OcibuildError } from "../../errors.js";
 import type { RunSpec } from "../../executor/contract.js";
 import type { DiffId } from "../../oci/digest.js";
 import type { RunStep } from "../../plan/steps/run.js";
-import { resolveInTree } from "../../tree/resolve.js";
-import { type ByteString, bytesOf } from "../../util/bytes.js";
-import { makeDirectories } from "../copy/copy.js";
 import type { StageLayers } from "../copy/stage-files.js";
 import type { FilePlace } from "../explain/compare-files.js";
 import { FsEdit } from "../fs/fs-edit.js";
@@ -18,16 +15,14 @@ import type { StepOptions, StepWork } from "../step-layer.js";
 import { stepShape } from "../step-shape.js";
 import { applyChangeset, readChangeset } from "./changeset.js";
 import { CHANGESET_LIMIT_BYTES, type RunExecution } from "./run-execution.js";
-import { OutputTail, processSentence, runFailed } from "./run-failure.js";
+import { OutputTail, runFailed } from "./run-failure.js";
+import { DEFAULT_PATH, makeWorkdir, userOf } from "./run-ground.js";
 import { type ExecutorMounts, executorMounts, RunMount, rootFilesOf } from "./run-mounts.js";
-import { type RunUser, runUser, USER_FILES } from "./run-user.js";
 
 export interface RunStepOptions extends StepOptions {
   /** Told what the command prints, as it comes. */
   readonly onOutput: (stream: "stdout" | "stderr", chunk: Uint8Array) => void;
 }
-
-const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
  * The work of a RUN step. Making its layer throws RUN_FAILED, LAYER_UNKNOWN_USER, LAYER_COPY, OPTIONS_INVALID, EXECUTOR_…,
@@ -147,31 +142,6 @@ async function runCommand(
   const changeset = await readChangeset(run, outcome.changeset, { executor: executor.name, limitBytes });
   applyChangeset(edit, changeset, executor.name);
   return sealEdit(run, edit, options);
-}
-
-/** Makes the working directory where it is missing, as engines do: root's. Returns whether it was. @throws LAYER_COPY */
-function makeWorkdir(run: RunContext, edit: FsEdit, cwd: string): boolean {
-  const path = bytesOf(cwd.replace(/^\/+/, "")) as ByteString;
-  if (path === "" || edit.lstat(resolveInTree(edit, path))?.type === "dir") return false;
-  const nowSeconds = run.times.epochSeconds ?? run.times.nowSeconds;
-  makeDirectories(edit, path, { owner: undefined, mode: undefined, nowSeconds });
-  return true;
-}
-
-async function userOf(run: RunContext, tree: FsTree, step: RunStep): Promise<RunUser> {
-  await run.layers.prepareContents(
-    USER_FILES.map((file) => tree.find(resolveInTree(tree, bytesOf(file)))?.content),
-    run,
-  );
-  try {
-    return runUser(tree, step.user);
-  } catch (error) {
-    if (!isOcibuildError(error, "LAYER_UNKNOWN_USER")) throw error;
-    throw new OcibuildError(error.code, processSentence(step.args, error.message), {
-      details: error.details,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    });
-  }
 }
 
 /** The whole environment: of equal names the first counts. */

@@ -10,6 +10,9 @@ import type { RunContext } from "../run-context.js";
 import { entryTime } from "../times.js";
 import { writeLayer } from "./write-layer.js";
 
+/** What of a run sealing takes. */
+export type SealContext = Pick<RunContext, "store" | "layers" | "times" | "signal" | "onSealed">;
+
 export interface SealEditOptions {
   readonly compression: Compression | undefined;
   /** Keep the tar beside the blob: a command that runs on top of the layer will want it. */
@@ -21,7 +24,7 @@ export interface SealEditOptions {
  * The diffID of the layer that `edit` makes; the store then holds its index, and its tar, its blob, or both.
  * @throws CONTEXT_CHANGED, LAYER_INVALID, STORE_UNUSABLE; the signal's reason
  */
-export async function sealEdit(run: RunContext, edit: FsEdit, options: SealEditOptions): Promise<DiffId> {
+export async function sealEdit(run: SealContext, edit: FsEdit, options: SealEditOptions): Promise<DiffId> {
   const { store, times, signal } = run;
   const { compression } = options;
   const timeOf = (seconds: number): number => entryTime(times, seconds);

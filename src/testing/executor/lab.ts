@@ -124,7 +124,7 @@ export class Lab {
     const changes = outcome.changeset === null ? new Map<string, ChangedEntry>() : await readChanges(outcome.changeset);
     return {
       exitCode: outcome.exitCode,
-      signal: outcome.exitCode === 0 || outcome.changeset !== null ? undefined : outcome.signal,
+      signal: "signal" in outcome ? outcome.signal : undefined,
       stdout: Buffer.concat(output.stdout).toString("utf8"),
       stderr: Buffer.concat(output.stderr).toString("utf8"),
       changes,
