@@ -110,6 +110,9 @@ export interface ErrorDetails {
   STORE_UNUSABLE: { readonly path: string };
   STORE_FULL: { readonly path: string; readonly limitBytes: number; readonly usedBytes: number };
   IMAGE_NOT_FOUND: { readonly reference: string };
+  IMAGE_IN_USE: { readonly reference: string };
+  CONTAINER_NOT_FOUND: { readonly container: string };
+  CONTAINER_IN_USE: { readonly container: string };
 
   /** `--require-cache`, and a step that has to run. `causes` in one line each. */
   CACHE_MISS: { readonly step: string; readonly stage: string; readonly causes: readonly string[] };

@@ -27,6 +27,10 @@ export {
 } from "./errors.js";
 export type { BuildEvent, FileChange, MissCause, OnEvent, TaskInfo, TaskOutcome } from "./events.js";
 export { type CopyOptions, type DefinitionBuildOptions, ImageDefinition, image } from "./image-definition.js";
+export type { ImageFilter } from "./images/filter-images.js";
+export type { HistoryLine } from "./images/image-history.js";
+export type { ImageRecord } from "./images/inspect-image.js";
+export type { ImageSummary } from "./images/list-images.js";
 export type { ChainId, DiffId, Digest } from "./oci/digest.js";
 export type {
   Descriptor,
@@ -39,11 +43,13 @@ export type {
   Manifest,
   Platform,
 } from "./oci/types.js";
+export { type Images, type ImagesOptions, openImages } from "./open-images.js";
 export type { BuildOptions, NamedContextInput } from "./options.js";
 export type { ExportResult } from "./output/exporter.js";
 export type { OutputSpec } from "./output/parse-output-spec.js";
 export {
   dockerArchive,
+  dockerEngine,
   type ImageOutputOptions,
   localStore,
   ociArchive,

@@ -27,7 +27,10 @@ export const NO_EXECUTOR: Executor = {
 };
 
 /** Where the result goes; nothing is opened yet. @throws OUTPUT_INVALID, OPTIONS_INVALID */
-export function outputsOf(options: BuildOptions, { cwd, store, registries }: Surroundings): readonly PlannedOutput[] {
+export function outputsOf(
+  options: BuildOptions,
+  { cwd, store, registries, env }: Surroundings,
+): readonly PlannedOutput[] {
   return planOutputs({
     outputs: options.outputs ?? [],
     tags: options.tags ?? [],
@@ -38,6 +41,7 @@ export function outputsOf(options: BuildOptions, { cwd, store, registries }: Sur
     stdout: options.stdout ?? process.stdout,
     store,
     client: registries.client,
+    env,
   });
 }
 

@@ -14,6 +14,91 @@ export interface CommandEntry {
 /** Every command but `build`, in the order of `--help`. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: "run",
+    summary: "Run a command in an image",
+    load: async () => (await import("./containers/run-command.js")).runCommand,
+  },
+  {
+    name: "pull",
+    summary: "Download an image from a registry",
+    load: async () => (await import("./images/pull-command.js")).pullCommand,
+  },
+  {
+    name: "push",
+    summary: "Upload an image to a registry",
+    load: async () => (await import("./images/push-command.js")).pushCommand,
+  },
+  {
+    name: "images",
+    summary: "List images",
+    load: async () => (await import("./images/images-command.js")).imagesCommand,
+  },
+  {
+    name: "tag",
+    summary: "Give an image one more name",
+    load: async () => (await import("./images/tag-command.js")).tagCommand,
+  },
+  {
+    name: "rmi",
+    summary: "Remove images",
+    load: async () => (await import("./images/rmi-command.js")).rmiCommand,
+  },
+  {
+    name: "inspect",
+    summary: "Show all that is known of images and containers",
+    load: async () => (await import("./images/inspect-command.js")).inspectCommand,
+  },
+  {
+    name: "history",
+    summary: "Show how an image was made",
+    load: async () => (await import("./images/history-command.js")).historyCommand,
+  },
+  {
+    name: "save",
+    summary: "Write images to a tarball",
+    load: async () => (await import("./images/save-command.js")).saveCommand,
+  },
+  {
+    name: "load",
+    summary: "Read images from a tarball",
+    load: async () => (await import("./images/load-command.js")).loadCommand,
+  },
+  {
+    name: "copy",
+    summary: "Copy an image from one place to another",
+    load: async () => (await import("./images/copy-command.js")).copyCommand,
+  },
+  {
+    name: "ps",
+    summary: "List containers",
+    load: async () => (await import("./containers/ps-command.js")).psCommand,
+  },
+  {
+    name: "rm",
+    summary: "Remove containers",
+    load: async () => (await import("./containers/rm-command.js")).rmCommand,
+  },
+  {
+    name: "diff",
+    summary: "Show what a container changed, or how two images differ",
+    load: async () => (await import("./containers/diff-command.js")).diffCommand,
+  },
+  {
+    name: "commit",
+    summary: "Make an image of what a container changed",
+    load: async () => (await import("./containers/commit-command.js")).commitCommand,
+  },
+  {
+    name: "login",
+    summary: "Log in to a registry",
+    load: async () => (await import("./login/login-command.js")).loginCommand,
+  },
+  {
+    name: "logout",
+    summary: "Log out from a registry",
+    load: async () => (await import("./login/logout-command.js")).logoutCommand,
+  },
+  {
     name: "plan",
     summary: "Show what a build would do, and why",
     load: async () => (await import("./inspect/plan-command.js")).command,
@@ -36,23 +121,7 @@ export const COMMANDS: readonly CommandEntry[] = [
 ];
 
 /** Commands that the design has and this version has not. */
-export const REFUSED_COMMANDS: readonly string[] = [
-  "pull",
-  "push",
-  "tag",
-  "images",
-  "rmi",
-  "inspect",
-  "history",
-  "save",
-  "load",
-  "login",
-  "logout",
-  "diff",
-  "commit",
-  "copy",
-  "run",
-];
+export const REFUSED_COMMANDS: readonly string[] = [];
 
 export type SplitCommand =
   | { readonly command: "build" | "help"; readonly args: readonly string[] }

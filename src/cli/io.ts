@@ -1,5 +1,6 @@
 /** The world as the command line sees it. Everything from outside comes through here, so that tests can stand in for it. */
 import type { Readable } from "node:stream";
+import type { RunTerminal } from "../executor/contract.js";
 
 /** A text output, maybe a terminal. */
 export interface Output {
@@ -21,8 +22,12 @@ export interface Io {
   readonly stderr: Output;
   /** Only called when something is to be read from there. */
   stdin(): Readable;
-  /** For an archive that goes to standard output. */
+  /** For an archive that goes to standard output, and for what commands print. */
   stdoutStream(): NodeJS.WritableStream;
+  /** For what commands print. */
+  stderrStream(): NodeJS.WritableStream;
+  /** The terminal that standard input is, if it is one. */
+  terminal(): RunTerminal | undefined;
   /** Milliseconds of a clock that only goes forward. */
   nowMs(): number;
   /** Calls `action` again and again without keeping the process alive; returns what ends it. */

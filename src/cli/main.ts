@@ -27,6 +27,17 @@ const io: Io = {
   stderr: outputOf(process.stderr),
   stdin: () => process.stdin,
   stdoutStream: () => process.stdout,
+  stderrStream: () => process.stderr,
+  terminal: () =>
+    process.stdin.isTTY === true
+      ? {
+          input: 0,
+          onResize: (handler) => {
+            process.on("SIGWINCH", handler);
+            return () => process.off("SIGWINCH", handler);
+          },
+        }
+      : undefined,
   nowMs: () => performance.now(),
   every: (intervalMs, action) => {
     const timer = setInterval(action, intervalMs);

@@ -1,12 +1,14 @@
 /** `--output` and `--push` as docker means them, with what cannot be: two archives or a terminal on standard output. */
-import { OcibuildError } from "../errors.js";
 import { type OutputSpec, parseOutputSpec } from "../output/parse-output-spec.js";
+import { dockerEngine } from "../output/specs.js";
 import { optionError } from "./option-error.js";
 import type { BuildRequest } from "./options/build-request.js";
 
 /** @throws OPTIONS_… */
 export function readOutputs(request: BuildRequest, stdoutIsTTY: boolean): readonly OutputSpec[] {
   const outputs = request.outputs.filter((text) => text !== "").map((text) => withDestination(parseOutputSpec(text)));
+  // The same as `--output type=docker`, as docker has it.
+  if (request.load) outputs.push(dockerEngine());
   const toStdout = outputs.filter(goesToStdout).length;
   if (toStdout > 1) throw optionError("--output", "only one output can go to standard output");
   if (toStdout === 1 && stdoutIsTTY) {
@@ -28,21 +30,11 @@ export function goesToStdout(spec: OutputSpec): boolean {
   return "dest" in spec && spec.dest === "-";
 }
 
-/** Docker's meaning of an archive without `dest`: standard output; of one for docker: into its engine. */
+/** Docker's meaning of an archive without `dest`: standard output. (One for docker goes into its engine.) */
 function withDestination(spec: OutputSpec): OutputSpec {
   if (spec.type === "oci" && spec.dest === undefined) {
     if (spec.tar) return { ...spec, dest: "-" };
     throw optionError("--output", "type=oci,tar=false expected dest but got none", "Add dest=FOLDER.");
-  }
-  if (spec.type === "docker" && spec.dest === undefined) {
-    throw new OcibuildError(
-      "OPTIONS_UNSUPPORTED",
-      "type=docker without dest, which loads the image, is not supported",
-      {
-        details: { option: "--output" },
-        hint: 'Add dest=image.tar, then "docker load -i image.tar".',
-      },
-    );
   }
   if (spec.type === "oci" && !spec.tar && spec.dest === "-") {
     throw optionError("--output", "type=oci,tar=false makes a folder, which cannot go to standard output");

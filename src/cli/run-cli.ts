@@ -34,7 +34,7 @@ export async function runCli(
 async function runCommand(io: Io, load: () => Promise<RunBuild>, loadCalls: () => Promise<Calls>): Promise<number> {
   const { command, args } = splitCommand(io.argv);
   if (command === "help") return showHelp(io, args[0]);
-  if (command !== "build") return (await command.load()).start(io, args);
+  if (command !== "build") return runOther(io, await command.load(), args);
   if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) return showVersion(io);
   const { parseArguments } = await import("./options/parse-arguments.js");
   const { BUILD_OPTIONS } = await import("./options/catalogue.js");
@@ -49,6 +49,16 @@ async function runCommand(io: Io, load: () => Promise<RunBuild>, loadCalls: () =
   }
   const { buildCommand } = await import("./build-command.js");
   return buildCommand(io, parsed, load);
+}
+
+async function runOther(io: Io, command: Command, args: readonly string[]): Promise<number> {
+  try {
+    return await command.start(io, args);
+  } catch (error) {
+    if (command.failedCode === undefined) throw error;
+    io.stderr.write(`${formatError(error, errorStyle(io))}See "ocibuild ${command.name} --help".\n`);
+    return command.failedCode;
+  }
 }
 
 async function showHelp(io: Io, name?: string): Promise<number> {

@@ -31,20 +31,33 @@ export function ociLayout(path: string): Exporter {
     name: `exporting to oci layout "${path}"`,
     async export(result: BuildResult, blobs: BlobReader, options: Abortable = {}): Promise<ExportResult> {
       const content = imageContent(result);
-      const entries = namedEntries(content.root.descriptor, result.names);
-      await guarded(path, options, async () => {
-        const existing = await existingEntries(path);
-        const made = new MadePaths();
-        try {
-          await writeLayout(path, content, blobs, replaceEntries(existing ?? [], entries), made, options);
-        } catch (error) {
-          await made.remove();
-          throw error;
-        }
-      });
+      await addToLayout(path, content, namedEntries(content.root.descriptor, result.names), blobs, options);
       return { descriptor: content.root.descriptor, names: result.names.map(formatReference), path, warnings: [] };
     },
   };
+}
+
+/**
+ * Adds an image to the layout in the folder `path`, listed as `entries`; nothing of it stays when that fails.
+ * @throws OUTPUT_INVALID, OUTPUT_FAILED, BLOB_…
+ */
+export async function addToLayout(
+  path: string,
+  content: ImageContent,
+  entries: readonly Descriptor[],
+  blobs: BlobReader,
+  options: Abortable = {},
+): Promise<void> {
+  await guarded(path, options, async () => {
+    const existing = await existingEntries(path);
+    const made = new MadePaths();
+    try {
+      await writeLayout(path, content, blobs, replaceEntries(existing ?? [], entries), made, options);
+    } catch (error) {
+      await made.remove();
+      throw error;
+    }
+  });
 }
 
 /** What was made, so that a failure can take it away again. */

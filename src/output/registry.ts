@@ -29,16 +29,8 @@ export function registryExporter(
   return {
     name: "pushing to the registry",
     async export(result: BuildResult, blobs: BlobReader, options: Abortable = {}): Promise<ExportResult> {
-      const repositories = groupByRepository(result.names);
       const content = imageContent(result);
-      const source = withDocuments(blobs, content.configs);
-      const pushed: Reference[] = [];
-      for (const targets of repositories) {
-        const mountFrom = mountHints(targets[0]!, result, pushed);
-        await pushBlobs(pusher, targets[0]!, content, source, mountFrom, parallel, options);
-        await pushManifests(pusher, targets, content, byDigest, options);
-        pushed.push(targets[0]!);
-      }
+      await pushContent(pusher, content, blobs, { ...result, byDigest, parallel, ...options });
       const { root } = content;
       const names = result.names.map((name) =>
         byDigest ? `${nameOf(name)}@${root.descriptor.digest}` : formatReference(name),
@@ -46,6 +38,30 @@ export function registryExporter(
       return { descriptor: root.descriptor, names: [...new Set(names)], warnings: [] };
     },
   };
+}
+
+export interface PushContentOptions extends RegistryOptions, Abortable {
+  /** Each with a tag; a name with a digest is pushed without one. */
+  readonly names: readonly Reference[];
+  /** Repositories that hold a blob already. */
+  readonly origins?: BuildResult["origins"];
+}
+
+/** Pushes to the repositories of `names`, one after the other. @throws OUTPUT_INVALID, REGISTRY_…, BLOB_… */
+export async function pushContent(
+  pusher: ImagePusher,
+  content: ImageContent,
+  blobs: BlobReader,
+  { names, origins, byDigest = false, parallel = PARALLEL, ...options }: PushContentOptions,
+): Promise<void> {
+  const source = withDocuments(blobs, content.configs);
+  const pushed: Reference[] = [];
+  for (const targets of groupByRepository(names)) {
+    const mountFrom = mountHints(targets[0]!, origins, pushed);
+    await pushBlobs(pusher, targets[0]!, content, source, mountFrom, parallel, options);
+    await pushManifests(pusher, targets, content, byDigest, options);
+    pushed.push(targets[0]!);
+  }
 }
 
 /** Names that share a repository, in the order in which the repositories were first named. */
@@ -71,7 +87,7 @@ function groupByRepository(names: readonly Reference[]): Reference[][] {
 /** For a blob, another repository of the same registry that has it or may have it. */
 function mountHints(
   target: Reference,
-  { origins }: BuildResult,
+  origins: BuildResult["origins"],
   pushed: readonly Reference[],
 ): (digest: Digest) => string | undefined {
   const earlier = pushed.find((other) => other.registry === target.registry)?.repository;

@@ -14,6 +14,11 @@ export function ociLayout(dest: string, options: ImageOutputOptions = {}): Outpu
   return { type: "oci", dest, tar: false, image: attributes(options) };
 }
 
+/** Into the images of the docker engine that is here, or that `DOCKER_HOST` names. */
+export function dockerEngine(options: ImageOutputOptions = {}): OutputSpec {
+  return { type: "docker", image: attributes(options) };
+}
+
 /** A tarball for `docker load` and `podman load`; `-` is standard output. */
 export function dockerArchive(dest: string, options: ImageOutputOptions = {}): OutputSpec {
   return { type: "docker", dest, image: attributes(options) };

@@ -21,6 +21,8 @@ export interface ExporterOptions {
   readonly stdout: NodeJS.WritableStream;
   readonly store: Store;
   readonly client: () => Promise<RegistryClient>;
+  /** Environment of this process: where the engine is. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** One output of a build. */
@@ -170,8 +172,15 @@ async function create(
       return ociArchive(destination(spec.dest ?? "", options));
     }
     case "docker": {
+      if (spec.dest === undefined) {
+        const { dockerEngine } = await import("../output/docker-engine.js");
+        return dockerEngine(async () => {
+          const { EngineStore } = await import("../executor/docker/engine-store.js");
+          return new EngineStore(options.env);
+        });
+      }
       const { dockerArchive } = await import("../output/docker-archive.js");
-      return dockerArchive(destination(spec.dest ?? "", options));
+      return dockerArchive(destination(spec.dest, options));
     }
     case "image": {
       if (!spec.push || pusher === undefined) {
@@ -217,6 +226,8 @@ function assertPossible(spec: OutputSpec): void {
       if (spec.dest === undefined || spec.dest === "") throw needsDest("type=oci", "a file");
       return;
     case "docker":
+      if (spec.dest === "") throw needsDest("type=docker", "a file");
+      return;
     case "tar":
       if (spec.dest === undefined || spec.dest === "") throw needsDest(`type=${spec.type}`, "a file");
       return;

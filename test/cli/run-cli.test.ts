@@ -59,7 +59,7 @@ describe("before any build", () => {
     });
   });
 
-  test.each([["--help"], ["-h"], ["help"], ["build --help"], ["--load --nonsense -h"]])(
+  test.each([["--help"], ["-h"], ["help"], ["build --help"], ["--squash --nonsense -h"]])(
     "%s prints all options",
     async (line) => {
       const { code, stdout, stderr, options } = await run(line.split(" "));
@@ -89,7 +89,7 @@ describe("before any build", () => {
     [["build"]],
     [["a", "b"]],
     [["--taget", "x", "."]],
-    [["--load", "."]],
+    [["--squash", "."]],
     [["--progress", "nice", "."]],
     [["-t", "UPPER", "."]],
     [["--progress", "tty", "."]],

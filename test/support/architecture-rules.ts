@@ -27,9 +27,12 @@ export const RANKS: ReadonlyMap<string, number> = new Map([
   ["src/layers/", 6],
   ["src/output/", 7],
   ["src/pipeline/", 8],
+  ["src/images/", 9],
+  ["src/surroundings.ts", 9],
   ["src/options.ts", 9],
   ["src/options-schema.ts", 10],
   ["src/prepare.ts", 10],
+  ["src/open-images.ts", 10],
   ["src/plan-work.ts", 11],
   ["src/build.ts", 12],
   ["src/call.ts", 12],
@@ -96,7 +99,7 @@ const PACKAGES: ReadonlyMap<string, PackageRule> = new Map([
 ]);
 
 /** What the outside world decides: only the edge may ask for it. */
-const EDGE = /^src\/(cli\/.*|build\.ts|prepare\.ts|options\.ts)$/;
+const EDGE = /^src\/(cli\/.*|build\.ts|prepare\.ts|surroundings\.ts|options\.ts)$/;
 const EDGE_ONLY: ReadonlySet<string> = new Set([
   "process.env",
   "process.argv",

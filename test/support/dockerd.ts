@@ -12,6 +12,8 @@ import { type ProgramOptions, runProgram, tryProgram } from "./program.js";
 export interface Dockerd extends AsyncDisposable {
   /** Path of its socket. */
   readonly socket: string;
+  /** As DOCKER_HOST has it. */
+  readonly host: string;
   /** Runs `docker ...args` against this daemon; returns its standard output. */
   docker(args: readonly string[], options?: Pick<ProgramOptions, "input">): Promise<string>;
   /** Ends the daemon with its containers and removes its storage. Idempotent. */
@@ -81,6 +83,7 @@ export async function startDockerd(
   }
   return {
     socket: join(folder, "s"),
+    host: socket,
     docker: (args, extra) => runProgram("docker", args, { env, ...extra }),
     stop,
     [Symbol.asyncDispose]: stop,

@@ -18,6 +18,7 @@ export interface BuildRequest {
   compressionLevel?: string;
   quiet: boolean;
   push: boolean;
+  load: boolean;
   pull: boolean;
   noCache: boolean;
   explain: boolean;
@@ -49,6 +50,7 @@ export function emptyRequest(): BuildRequest {
   return {
     quiet: false,
     push: false,
+    load: false,
     pull: false,
     noCache: false,
     explain: false,

@@ -119,6 +119,15 @@ export const HONOURED_OPTIONS: readonly HonouredOption<BuildRequest>[] = [
     },
   },
   {
+    kind: "switch",
+    name: "load",
+    group: "Result",
+    help: "Load the image into the docker engine, which is asked first what it has: the same as --output type=docker",
+    apply: (request, on) => {
+      request.load = on;
+    },
+  },
+  {
     kind: "value",
     name: "compression",
     placeholder: "kind",

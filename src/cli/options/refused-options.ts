@@ -37,7 +37,6 @@ export const REFUSED_OPTIONS: readonly RefusedOption[] = [
   { ...refusedSwitch("debug", "Set OCIBUILD_DEBUG=1 to see the stacks of errors."), short: "D" },
   refusedSwitch("force-rm", "There are no intermediate containers; leave it out."),
   refused("isolation", NOT_FOR_RUN, isOneOf("default")),
-  refusedSwitch("load", 'Write an archive with --output type=docker,dest=image.tar, then "docker load -i image.tar".'),
   { ...refused("memory", NO_CGROUPS), short: "m" },
   refused("memory-swap", NO_CGROUPS),
   refused("policy", LATER),

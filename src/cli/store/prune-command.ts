@@ -63,14 +63,20 @@ const command: Command = defineCommand({
 });
 export default command;
 
-/** Images without a tag are not listed any more; their blobs are then what anybody's are. */
+/** Images without a tag that no container needs are not listed any more; their blobs are then what anybody's are. */
 async function dropUntagged(store: Store, unusedForMs: number | undefined): Promise<void> {
   const { statSync } = await import("node:fs");
   const isInUse = store.use.inUse();
   const now = store.use.nowMs() ?? 0;
+  const { ContainerStore } = await import("../../images/containers/container-store.js");
+  const { pinOf } = await import("../../images/remove-image.js");
+  const { groupStored } = await import("../../images/stored-images.js");
+  const pins = new ContainerStore(store).pins();
   await store.images.remove(async (images) => {
+    const needed = (await groupStored(store, images)).filter((image) => pinOf(image, pins) !== undefined);
+    const kept = new Set(needed.flatMap(({ entries }) => entries.map((entry) => entry.descriptor.digest)));
     const drop = images.flatMap(({ reference, descriptor }) => {
-      if (reference !== undefined) return [];
+      if (reference !== undefined || kept.has(descriptor.digest)) return [];
       const used = statSync(store.blobs.pathOf(descriptor.digest), { throwIfNoEntry: false })?.mtimeMs ?? 0;
       const stays = isInUse(used) || (unusedForMs !== undefined && now - used < unusedForMs);
       return stays ? [] : [descriptor.digest];

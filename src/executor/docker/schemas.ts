@@ -81,6 +81,16 @@ export interface LabelledImage {
   readonly Labels?: Readonly<Record<string, string>> | null | undefined;
 }
 
+export const ImageDetailsSchema: z.ZodType<ImageDetails> = z.looseObject({
+  Id: z.string(),
+  RootFS: z.looseObject({ Layers: z.array(z.string()).nullish() }).nullish(),
+});
+export interface ImageDetails {
+  readonly Id: string;
+  /** DiffIDs, base layer first. */
+  readonly RootFS?: { readonly Layers?: readonly string[] | null | undefined } | null | undefined;
+}
+
 export const VolumeSchema: z.ZodType<EngineVolume> = z.looseObject({
   Name: z.string(),
   Mountpoint: z.string(),

@@ -77,7 +77,7 @@ describe("options that are refused", () => {
     ["--provenance", "false"],
     ["--sbom=false"],
     ["--attest", "type=provenance,disabled=true"],
-    ["--load=false"],
+    ["--squash=false"],
     ["--check=false"],
     ["--rm"],
     ["--isolation", "default"],
@@ -86,7 +86,7 @@ describe("options that are refused", () => {
   });
 
   test("do not hide the help", () => {
-    expect(parseArguments(BUILD_OPTIONS, ["--load", "--nonsense", "--help"]).request.help).toBe(true);
+    expect(parseArguments(BUILD_OPTIONS, ["--squash", "--nonsense", "--help"]).request.help).toBe(true);
   });
 });
 

@@ -18,6 +18,8 @@ export interface FakeIo extends Io {
   readonly exits: readonly number[];
   /** What was written to the stream for archives. */
   readonly stdoutBytes: PassThrough;
+  /** What commands wrote to standard error. */
+  readonly stderrBytes: PassThrough;
   readonly hasOpenedStdin: boolean;
   send(signal: StopSignal): void;
   breakPipe(): void;
@@ -29,6 +31,7 @@ export function fakeIo(argv: readonly string[], options: FakeIoOptions = {}): Fa
   const handlers = new Set<(signal: StopSignal) => void>();
   const pipeHandlers: (() => void)[] = [];
   const stdoutBytes = new PassThrough();
+  const stderrBytes = new PassThrough();
   let stdin: Readable | undefined;
   const output = (name: "stdout" | "stderr", isTTY: boolean) => ({
     isTTY,
@@ -49,6 +52,8 @@ export function fakeIo(argv: readonly string[], options: FakeIoOptions = {}): Fa
       return stdin;
     },
     stdoutStream: () => stdoutBytes,
+    stderrStream: () => stderrBytes,
+    terminal: () => undefined,
     nowMs: () => 0,
     every: () => () => {},
     onSignal: (handler) => {
@@ -65,6 +70,7 @@ export function fakeIo(argv: readonly string[], options: FakeIoOptions = {}): Fa
     written,
     exits,
     stdoutBytes,
+    stderrBytes,
     get hasOpenedStdin() {
       return stdin !== undefined;
     },
