@@ -272,11 +272,20 @@ describe("outputs", () => {
     [["-o", "-", "-o", "type=oci"], "OPTIONS_INVALID"],
     [["-o", "type=oci,tar=false"], "OPTIONS_INVALID"],
     [["-o", "type=oci,tar=false,dest=-"], "OPTIONS_INVALID"],
-    [["-o", "type=docker"], "OPTIONS_UNSUPPORTED"],
     [["-o", "out", "--iidfile", "id"], "OPTIONS_INVALID"],
     [["--push"], "OPTIONS_INVALID"],
   ])("%j is %s", (args, code) => {
     expect(failure([...args, "."]).code).toBe(code);
+  });
+
+  test("--load, and an image for docker without dest, go into the engine", () => {
+    const expected = [{ type: "docker", image: { names: [] } }];
+    for (const args of [["--load"], ["-o", "type=docker"]]) {
+      const { outputs } = optionsOf([...args, "."], { stdoutIsTTY: true });
+      expect(outputs).toMatchObject(expected);
+      expect(outputs![0]).not.toHaveProperty("dest");
+    }
+    expect(optionsOf(["--load", "-o", "out.tar", "."]).outputs).toHaveLength(2);
   });
 
   test("an archive is not written to a terminal", () => {

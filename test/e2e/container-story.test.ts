@@ -239,6 +239,23 @@ describe.runIf(ready).each(executors)("a container of %s", (executor) => {
     });
   });
 
+  it("X1: has them where the image's links lead inside, not on the machine", async () => {
+    const victim = join(folder, "victim");
+    mkdirSync(victim, { recursive: true });
+    mkdirSync(join(folder, "data"), { recursive: true });
+    const name = `linked-${executor}`;
+    const link = `mkdir -p ${victim}; echo image > ${victim}/own; ln -s ${victim} /link`;
+    await docker.run(["run", "--executor", executor, "--name", name, "busybox", "sh", "-c", link]);
+    await docker.run(["commit", name, name]);
+    const script = `echo x > /link/written; cat ${victim}/own; ls ${victim}`;
+    const options = ["run", "--rm", "--executor", executor, "-v", "./data:/link"];
+    const { stdout } = await docker.tried([...options, name, "sh", "-c", script]);
+    expect(stdout).toContain("written");
+    expect(readdirSync(victim)).toEqual([]);
+    expect(readFileSync(join(folder, "data", "written"), "utf8")).toBe("x\n");
+    await docker.run(["rm", name]);
+  });
+
   it.runIf(withTerminal)("gets a terminal of the size of ours", async () => {
     const words = [process.execPath, ocibuildBin(), "run", "--rm", "-it", "--executor", executor, "busybox"];
     const command = [...words, "sh", "-c", "'test -t 0 && test -t 1 && echo $TERM; stty size; exit 6'"].join(" ");

@@ -154,7 +154,7 @@ async function filterOf(images: Images, texts: readonly string[], nowMs: number)
 function booleanOf(value: string): boolean {
   const read = parseSwitchValue(value);
   if (read !== undefined) return read;
-  throw optionError("--filter", `invalid filter 'dangling=${value}': expected true or false`);
+  throw optionError("--filter", `invalid filter 'dangling=${value}'`, "Expected true or false.");
 }
 
 /** A time as docker takes it: seconds since 1970, RFC 3339, a date, or a duration before now. */
