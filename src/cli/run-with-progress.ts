@@ -21,13 +21,17 @@ export interface Work {
 /** Runs `work`, which returns the exit code; says what went wrong, nothing when nobody is there to read it. */
 export async function runWithProgress(
   io: Io,
-  { request, usesStdin }: { readonly request: ProgressWishes; readonly usesStdin: boolean },
+  {
+    request,
+    usesStdin,
+    title = "Building",
+  }: { readonly request: ProgressWishes; readonly usesStdin: boolean; readonly title?: string },
   work: (work: Work) => Promise<number>,
 ): Promise<number> {
   const mode = progressModeOf(io, request);
   const { color } = errorStyle(io);
   const abort = new AbortController();
-  const renderer = createRenderer(mode, { stderr: io.stderr, color, nowMs: io.nowMs, every: io.every });
+  const renderer = createRenderer(mode, { stderr: io.stderr, color, title, nowMs: io.nowMs, every: io.every });
   let stopped: Stop | undefined;
   const stop = (reason: Stop): void => {
     stopped = reason;

@@ -84,11 +84,15 @@ export async function withImages(
   const progress = request.progress ?? (io.stderr.isTTY && request.quiet !== true ? "auto" : "quiet");
   const wishes = { progress, quiet: false };
   progressModeOf(io, wishes);
-  return runWithProgress(io, { request: wishes, usesStdin }, async ({ onEvent, signal, finish }) => {
-    const { openImages } = await import("../../open-images.js");
-    await using images = await openImages({ ...placesOf(io, request), onEvent, signal });
-    return work({ images, onEvent, signal, finish });
-  });
+  return runWithProgress(
+    io,
+    { request: wishes, usesStdin, title: "Transferring" },
+    async ({ onEvent, signal, finish }) => {
+      const { openImages } = await import("../../open-images.js");
+      await using images = await openImages({ ...placesOf(io, request), onEvent, signal });
+      return work({ images, onEvent, signal, finish });
+    },
+  );
 }
 
 /** `--platform` of a command that takes one. @throws OPTIONS_INVALID */

@@ -50,11 +50,13 @@ export interface TerminalTraits {
 export interface RendererOptions {
   readonly stderr: Output;
   readonly color: boolean;
+  /** What is going on, for a terminal. */
+  readonly title: string;
   readonly nowMs: () => number;
   readonly every: (intervalMs: number, action: () => void) => () => void;
 }
 
-export function createRenderer(mode: ProgressMode, { stderr, color, nowMs, every }: RendererOptions): Renderer {
+export function createRenderer(mode: ProgressMode, { stderr, color, title, nowMs, every }: RendererOptions): Renderer {
   const write = (text: string): void => stderr.write(text);
   switch (mode) {
     case "plain":
@@ -64,7 +66,7 @@ export function createRenderer(mode: ProgressMode, { stderr, color, nowMs, every
         columns: stderr.columns || 80,
         rows: stderr.rows || 24,
       });
-      return new TtyRenderer({ write, nowMs, every, size, color });
+      return new TtyRenderer({ write, nowMs, every, size, color, title });
     }
     case "rawjson":
       return new RawJsonRenderer(write);

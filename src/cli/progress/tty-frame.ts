@@ -5,6 +5,8 @@ import type { BuildEnd } from "./renderer.js";
 import { formatProgress, type Task } from "./task-board.js";
 
 export interface FrameInput {
+  /** What is going on: `Building`. */
+  readonly title: string;
   readonly tasks: readonly Task[];
   readonly finishedCount: number;
   readonly totalCount: number;
@@ -35,7 +37,7 @@ export function formatFrame(input: FrameInput, size: FrameSize): string[] {
   const width = Math.max(1, size.columns - 1);
   const end = input.end === undefined ? "" : END_WORDS[input.end];
   const counts = `(${input.finishedCount}/${input.totalCount})`;
-  const header = truncated(`[+] Building ${formatSeconds(input.elapsedMs)} ${counts}${end}`, width);
+  const header = truncated(`[+] ${input.title} ${formatSeconds(input.elapsedMs)} ${counts}${end}`, width);
   const body = chosenRows(input, size.rows === undefined ? undefined : Math.max(0, size.rows - 1));
   return [header, ...body.map((row) => formatRow(row, input.nowMs, width, size.color))];
 }

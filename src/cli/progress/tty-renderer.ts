@@ -25,6 +25,8 @@ export interface TtyRendererOptions {
   /** Of the terminal at this moment. */
   readonly size: () => { readonly columns: number; readonly rows: number };
   readonly color: boolean;
+  /** What is going on; `Building` unless given. */
+  readonly title?: string;
   /** Calls again and again; returns what ends it. */
   readonly every: (intervalMs: number, action: () => void) => () => void;
 }
@@ -96,8 +98,9 @@ export class TtyRenderer implements Renderer {
   #frame(end: BuildEnd | undefined, columns: number, rows: number | undefined): string[] {
     const nowMs = this.#options.nowMs();
     const { tasks, finishedCount, totalCount } = this.#board;
+    const { title = "Building" } = this.#options;
     return formatFrame(
-      { tasks, finishedCount, totalCount, tails: this.#tails, elapsedMs: nowMs - this.#startedMs, nowMs, end },
+      { title, tasks, finishedCount, totalCount, tails: this.#tails, elapsedMs: nowMs - this.#startedMs, nowMs, end },
       { columns, rows, color: this.#options.color },
     );
   }
