@@ -1,5 +1,4 @@
 /** The words that can stand first on the command line instead of options and a build context. */
-import { OcibuildError } from "../errors.js";
 import { nearestName } from "../util/suggest.js";
 import type { Command } from "./command.js";
 
@@ -120,32 +119,57 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
-/** Commands that the design has and this version has not. */
-export const REFUSED_COMMANDS: readonly string[] = [];
+/** Docker's longer names of them: `image ls` for `images`. */
+const GROUPS: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map([
+  [
+    "image",
+    {
+      build: "build",
+      history: "history",
+      inspect: "inspect",
+      list: "images",
+      load: "load",
+      ls: "images",
+      pull: "pull",
+      push: "push",
+      rm: "rmi",
+      save: "save",
+      tag: "tag",
+    },
+  ],
+  ["container", { commit: "commit", diff: "diff", inspect: "inspect", list: "ps", ls: "ps", rm: "rm", run: "run" }],
+  ["builder", { build: "build", prune: "prune" }],
+  ["buildx", { build: "build", du: "du", prune: "prune" }],
+  ["system", { df: "du" }],
+]);
 
 export type SplitCommand =
   | { readonly command: "build" | "help"; readonly args: readonly string[] }
   | { readonly command: CommandEntry; readonly args: readonly string[] };
 
-/**
- * The command and its arguments: `build` unless the first word says otherwise.
- * @throws OPTIONS_UNSUPPORTED for a command that is not in this version
- */
+/** The command and its arguments: `build` unless the first words say otherwise. The store may be named before it. */
 export function splitCommand(argv: readonly string[]): SplitCommand {
-  const [first, ...rest] = argv;
-  if (first === "build" || first === "help") return { command: first, args: rest };
-  const command = first === undefined ? undefined : commandNamed(first);
-  return command === undefined ? { command: "build", args: argv } : { command, args: rest };
+  const before = leadingRoots(argv);
+  const [first, second] = argv.slice(before);
+  const inGroup = Object.entries(GROUPS.get(first ?? "") ?? {}).find(([name]) => name === second)?.[1];
+  const name = inGroup ?? first;
+  const args = [...argv.slice(0, before), ...argv.slice(before + (inGroup === undefined ? 1 : 2))];
+  if (name === "build" || name === "help") return { command: name, args };
+  const command = name === undefined ? undefined : commandNamed(name);
+  return command === undefined ? { command: "build", args: argv } : { command, args };
 }
 
-/** The command `name`, if there is one. @throws OPTIONS_UNSUPPORTED for one that is not in this version */
-export function commandNamed(name: string): CommandEntry | undefined {
-  if (REFUSED_COMMANDS.includes(name)) {
-    throw new OcibuildError("OPTIONS_UNSUPPORTED", `command "${name}" is not in this version`, {
-      details: { option: name },
-      hint: `To build the folder of that name, write "./${name}".`,
-    });
+/** How many words at the beginning name the store: `--root DIR`. */
+function leadingRoots(argv: readonly string[]): number {
+  let count = 0;
+  for (;;) {
+    if (argv[count] === "--root") count += 2;
+    else if (argv[count]?.startsWith("--root=") === true) count += 1;
+    else return Math.min(count, argv.length);
   }
+}
+
+export function commandNamed(name: string): CommandEntry | undefined {
   return COMMANDS.find((entry) => entry.name === name);
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { defineCommand } from "../../src/cli/command.js";
-import { COMMANDS, REFUSED_COMMANDS } from "../../src/cli/commands.js";
+import { COMMANDS, splitCommand } from "../../src/cli/commands.js";
 import { flag } from "../../src/cli/options/define-options.js";
 import { fakeIo } from "./support/fake-io.js";
 
@@ -45,9 +45,40 @@ Options:
   });
 });
 
+describe("the first words", () => {
+  const split = (...argv: string[]) => {
+    const { command, args } = splitCommand(argv);
+    return [typeof command === "string" ? command : command.name, ...args];
+  };
+
+  test("are a command, or a build", () => {
+    expect(split("images", "-q")).toEqual(["images", "-q"]);
+    expect(split("build", ".")).toEqual(["build", "."]);
+    expect(split("-t", "x", ".")).toEqual(["build", "-t", "x", "."]);
+    expect(split("folder")).toEqual(["build", "folder"]);
+    expect(split()).toEqual(["build"]);
+  });
+
+  test("may name the store", () => {
+    expect(split("--root", "/s", "images")).toEqual(["images", "--root", "/s"]);
+    expect(split("--root=/s", "help")).toEqual(["help", "--root=/s"]);
+    expect(split("--root", "/s", ".")).toEqual(["build", "--root", "/s", "."]);
+    expect(split("--root")).toEqual(["build", "--root"]);
+    expect(split("--root", "images")).toEqual(["build", "--root", "images"]);
+  });
+
+  test("may be docker's longer names", () => {
+    expect(split("image", "ls", "-q")).toEqual(["images", "-q"]);
+    expect(split("--root=/s", "container", "rm", "x")).toEqual(["rm", "--root=/s", "x"]);
+    expect(split("buildx", "build", ".")).toEqual(["build", "."]);
+    expect(split("image")).toEqual(["build", "image"]);
+    expect(split("image", "constructor")).toEqual(["build", "image", "constructor"]);
+  });
+});
+
 describe("the commands", () => {
-  test("have a name each, that is not refused", () => {
-    const names = [...COMMANDS.map(({ name }) => name), ...REFUSED_COMMANDS, "build", "help"];
+  test("have a name each", () => {
+    const names = [...COMMANDS.map(({ name }) => name), "build", "help"];
     expect(new Set(names).size).toBe(names.length);
   });
 

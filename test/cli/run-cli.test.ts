@@ -2,7 +2,6 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { RunBuild } from "../../src/cli/build-command.js";
-import { REFUSED_COMMANDS } from "../../src/cli/commands.js";
 import { HONOURED_OPTIONS } from "../../src/cli/options/catalogue.js";
 import { REFUSED_OPTIONS } from "../../src/cli/options/refused-options.js";
 import { runCli } from "../../src/cli/run-cli.js";
@@ -76,13 +75,6 @@ describe("before any build", () => {
       ).toBeLessThanOrEqual(80);
     },
   );
-
-  test.each(REFUSED_COMMANDS)("the command %s is refused by name", async (name) => {
-    const { code, stderr, options } = await run([name, "x"]);
-    expect({ code, options }).toEqual({ code: 2, options: undefined });
-    expect(stderr).toContain(`ERROR: command "${name}" is not in this version\n`);
-    expect(stderr).toContain(`"./${name}"`);
-  });
 
   test.each([
     [[]],

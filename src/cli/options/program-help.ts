@@ -1,5 +1,5 @@
 /** The text of `ocibuild --help`: what `build` takes, and the other commands. */
-import { COMMANDS, REFUSED_COMMANDS } from "../commands.js";
+import { COMMANDS } from "../commands.js";
 import { BUILD_OPTIONS } from "./catalogue.js";
 import { formatHelp } from "./format-help.js";
 
@@ -15,8 +15,7 @@ export function formatProgramHelp(columns: number | undefined): string {
     table: BUILD_OPTIONS,
     commands: COMMANDS,
     notes: [
-      ...(COMMANDS.length === 0 ? [] : ['"ocibuild COMMAND --help" tells more about a command.']),
-      ...(REFUSED_COMMANDS.length === 0 ? [] : [`Not in this version: the commands ${REFUSED_COMMANDS.join(" ")}.`]),
+      '"ocibuild COMMAND --help" tells more about a command.',
       "Exit codes: 0 done, 1 the build or a registry failed, 2 wrong use, 130 interrupted.",
     ],
   };
