@@ -28,7 +28,7 @@ async function start(name: "dockerd" | "podman"): Promise<{ readonly socket: str
 }
 
 /** Podman asks for more processes than a machine that lets nobody raise limits allows. */
-const UNRAISABLE = "limits and the size of /dev/shm are as asked for";
+const UNRAISABLE = "limits are as asked for";
 
 describe.each(["dockerd", "podman"] as const)("the docker executor over %s", (name) => {
   describe.runIf(requireTool(name, "busybox") && requireRoot())("that is a process of the test's own", () => {

@@ -28,7 +28,7 @@ export async function createContainer(
 }
 
 export function dockerConfig({ spec, args, env, image, mounts }: ContainerOptions): object {
-  const { user, network, hosts, shmSizeBytes, ulimits, security } = spec;
+  const { user, network, shmSizeBytes, ulimits, security } = spec;
   return {
     Image: image,
     Entrypoint: args,
@@ -41,8 +41,7 @@ export function dockerConfig({ spec, args, env, image, mounts }: ContainerOption
     HostConfig: {
       NetworkMode: network,
       GroupAdd: user.additionalGids.map(String),
-      // Without a bridge the engine leaves the host name out.
-      ExtraHosts: [`${spec.hostname}:127.0.0.1`, ...hosts.map(({ name, address }) => `${name}:${address}`)],
+      ExtraHosts: hostsOf(spec),
       Privileged: security === "insecure",
       Ulimits: ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
       ...(shmSizeBytes === undefined ? {} : { ShmSize: shmSizeBytes }),
@@ -59,9 +58,14 @@ export function dockerConfig({ spec, args, env, image, mounts }: ContainerOption
   };
 }
 
+/** Without a bridge engines leave the host name out. */
+function hostsOf({ hostname, hosts }: RunSpec): string[] {
+  return [`${hostname}:127.0.0.1`, ...hosts.map(({ name, address }) => `${name}:${address}`)];
+}
+
 /** Its form of Docker's API writes users into the image's /etc/passwd, and adds variables. */
 export function podmanConfig({ spec, cwd, args, env, image, mounts }: ContainerOptions): object {
-  const { user, network, hosts, shmSizeBytes, ulimits, security } = spec;
+  const { user, network, shmSizeBytes, ulimits, security } = spec;
   return {
     image,
     entrypoint: args,
@@ -73,7 +77,7 @@ export function podmanConfig({ spec, cwd, args, env, image, mounts }: ContainerO
     user: `${user.uid}:${user.gid}`,
     groups: user.additionalGids.map(String),
     hostname: spec.hostname,
-    hostadd: hosts.map(({ name, address }) => `${name}:${address}`),
+    hostadd: hostsOf(spec),
     labels: ownedLabels("run"),
     privileged: security === "insecure",
     image_volume_mode: "ignore",
