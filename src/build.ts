@@ -44,20 +44,21 @@ export async function runBuild(options: BuildOptions): Promise<Built> {
 }
 
 async function run(options: BuildOptions): Promise<Built> {
+  const { env } = process;
   const namesCaches = (options.cacheFrom ?? []).length + (options.cacheTo ?? []).length > 0;
   const sharing = namesCaches ? await import("./pipeline/shared-caches.js") : undefined;
-  const cacheSpecs = sharing?.readCacheOptions(options);
+  const cacheSpecs = sharing?.readCacheOptions(options, env);
   await using surroundings = await openSurroundings(options);
-  const { cwd, root, store, registries, onEvent, nowMs, signal } = surroundings;
+  const { cwd, root, store, registries, onEvent, startedMs, nowMs, signal } = surroundings;
   const outputs = outputsOf(options, surroundings);
   assertKept(surroundings, outputs);
   const { client } = registries;
-  const caches = cacheSpecs && sharing?.planCaches(cacheSpecs, { store, cwd, client, onEvent, nowMs });
+  const around = { store, cwd, client, onEvent, nowMs, startedMs, env };
+  await using caches = cacheSpecs && sharing?.planCaches(cacheSpecs, around);
   await using front = await openFront(surroundings, options);
   const { source, sources } = front;
   const planned = await planWork(surroundings, front, options, outputs);
   const { plan } = planned;
-  const { env } = process;
   // Where everything has to be in the cache no executor need be there.
   const runsNothing = planned.explains === "and-fails";
   await using selected =

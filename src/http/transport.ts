@@ -42,7 +42,7 @@ export interface TransportOptions {
   readonly lookup?: LookupFunction;
   /** Replaces the judgement which addresses are private. */
   readonly isPrivateAddress?: (address: string) => boolean;
-  /** How many redirects are followed; 5 unless given. */
+  /** How many redirects are followed; 5 unless given. With 0 they are replies like all others. */
   readonly maxRedirects?: number;
 }
 
@@ -127,7 +127,7 @@ export function createTransport(options: TransportOptions): Transport {
       let hop: Hop = { atHome: url.origin === home.origin, publicOnly: mustBePublic(request.method, namedBy, url) };
       for (let hops = 0; ; hops++) {
         const response = await exchange(request, url, hop);
-        if (!isRedirect(request.method, response.status)) return response;
+        if (maxRedirects === 0 || !isRedirect(request.method, response.status)) return response;
         await response.discard();
         if (hops === maxRedirects) throw protocolFailure(request.method, url, `more than ${maxRedirects} redirects`);
         const next = resolveLocation(request.method, url, response.header("location"));

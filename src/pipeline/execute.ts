@@ -94,6 +94,7 @@ async function writeAll(
   await exportCaches({
     run,
     targets: caches.targets,
+    s3: caches.s3,
     cwd,
     client,
     imageLayers: new Set(plan.targets.flatMap(({ stage }) => results.get(stage)!.diffIds)),

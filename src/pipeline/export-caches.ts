@@ -16,14 +16,17 @@ import type { CacheWriter } from "../shared-cache/backend.js";
 import type { CacheTarget } from "../shared-cache/cache-spec.js";
 import { type EntryLayer, encodeEntry, isComplete } from "../shared-cache/entry.js";
 import { localCacheWriter } from "../shared-cache/local-backend.js";
+import { s3Place } from "../shared-cache/s3-place.js";
 import { forEachLimited } from "../util/for-each-limited.js";
 import { compressedLayer } from "./assemble.js";
+import type { S3Access } from "./s3-access.js";
 
 export interface ExportCachesInput {
   readonly run: RunContext;
   readonly targets: readonly CacheTarget[];
   readonly cwd: string;
   readonly client: () => Promise<RegistryClient>;
+  readonly s3: S3Access;
   /** Layers of the images, base layers included. */
   readonly imageLayers: ReadonlySet<DiffId>;
   /** Of the images' layers, unless a cache says otherwise. */
@@ -34,6 +37,11 @@ export interface ExportCachesInput {
 
 type WrittenTarget = Exclude<CacheTarget, { readonly type: "inline" }>;
 
+function nameOf(target: WrittenTarget): string {
+  if (target.type === "registry") return `registry "${target.ref}"`;
+  return target.type === "s3" ? s3Place(target).title : `folder "${target.dest}"`;
+}
+
 /** Entries that are written at a time. */
 const PARALLEL = 4;
 
@@ -42,7 +50,7 @@ export async function exportCaches(input: ExportCachesInput): Promise<void> {
   const { onEvent, nowMs, signal } = input.run;
   for (const target of input.targets) {
     if (target.type === "inline") continue;
-    const name = target.type === "registry" ? `registry "${target.ref}"` : `folder "${target.dest}"`;
+    const name = nameOf(target);
     const task: TaskInfo = { id: `cache to ${name}`, kind: "export", name: `exporting cache to ${name}` };
     onEvent({ type: "task-started", task, timeMs: nowMs() });
     const deadline = AbortSignal.timeout(target.timeoutMs);
@@ -137,12 +145,16 @@ async function layerFor(
 }
 
 async function openWriter(
-  { cwd, client, repositories }: ExportCachesInput,
+  { cwd, client, s3, repositories }: ExportCachesInput,
   target: WrittenTarget,
   options: Abortable,
 ): Promise<CacheWriter> {
   if (target.type === "local") {
     return localCacheWriter(resolve(cwd, target.dest));
+  }
+  if (target.type === "s3") {
+    const { s3CacheWriter } = await import("../shared-cache/s3-backend.js");
+    return s3CacheWriter(s3Place(target), await s3.options(), options);
   }
   const { registryCacheWriter } = await import("../shared-cache/registry-backend.js");
   const reference = parseReference(target.ref);

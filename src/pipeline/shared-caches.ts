@@ -7,13 +7,21 @@ import type { Store } from "../cache/store.js";
 import type { OnEvent } from "../events.js";
 import { parseReference } from "../oci/reference.js";
 import type { RegistryClient } from "../registry/client.js";
-import { type CacheSource, type CacheTarget, parseCacheFrom, parseCacheTo } from "../shared-cache/cache-spec.js";
+import {
+  type CacheSource,
+  type CacheTarget,
+  parseCacheFrom,
+  parseCacheTo,
+  type S3Spec,
+} from "../shared-cache/cache-spec.js";
 import { INLINE_KEY, inlineDocument } from "../shared-cache/inline.js";
 import { openLocalCache } from "../shared-cache/local-backend.js";
+import { s3Place, withEnvironment } from "../shared-cache/s3-place.js";
 import { type CacheImport, SharedCaches } from "../shared-cache/shared-caches.js";
 import type { AssembleContext } from "./assemble.js";
 import type { CacheOptions } from "./cache-options.js";
 import { documentsIn } from "./image-sources.js";
+import { S3Access } from "./s3-access.js";
 
 export interface CacheSurroundings {
   readonly store: Store;
@@ -21,11 +29,15 @@ export interface CacheSurroundings {
   readonly client: () => Promise<RegistryClient>;
   readonly onEvent: OnEvent;
   readonly nowMs: () => number;
+  /** Milliseconds since 1970 of the start of the build. */
+  readonly startedMs: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-export interface PlannedCaches {
+export interface PlannedCaches extends AsyncDisposable {
   readonly shared: SharedCaches;
   readonly targets: readonly CacheTarget[];
+  readonly s3: S3Access;
 }
 
 /** What a build asks for, checked. */
@@ -35,20 +47,32 @@ export interface CacheSpecs {
 }
 
 /** @throws OPTIONS_…, REFERENCE_INVALID */
-export function readCacheOptions({ cacheFrom = [], cacheTo = [] }: CacheOptions): CacheSpecs {
+export function readCacheOptions(
+  { cacheFrom = [], cacheTo = [] }: CacheOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): CacheSpecs {
+  const completed = <T extends CacheSource | CacheTarget>(spec: T): T => {
+    if (spec.type !== "s3") return spec;
+    const whole = withEnvironment<T & S3Spec>(spec, env);
+    // A cache that nobody can find is an error before anything is done.
+    s3Place(whole);
+    return whole;
+  };
   return {
-    sources: cacheFrom.map((source) => (typeof source === "string" ? parseCacheFrom(source) : source)),
-    targets: cacheTo.map((target) => (typeof target === "string" ? parseCacheTo(target) : target)),
+    sources: cacheFrom.map((source) => completed(typeof source === "string" ? parseCacheFrom(source) : source)),
+    targets: cacheTo.map((target) => completed(typeof target === "string" ? parseCacheTo(target) : target)),
   };
 }
 
 export function planCaches({ sources, targets }: CacheSpecs, around: CacheSurroundings): PlannedCaches {
-  const { store, onEvent, nowMs } = around;
-  const imports = sources.map((source) => importOf(source, around));
-  return { shared: new SharedCaches({ store, imports, onEvent, nowMs }), targets };
+  const { store, onEvent, nowMs, startedMs, env } = around;
+  const s3 = new S3Access({ env, wallMs: () => startedMs + nowMs() });
+  const imports = sources.map((source) => importOf(source, around, s3));
+  const shared = new SharedCaches({ store, imports, onEvent, nowMs });
+  return { shared, targets, s3, [Symbol.asyncDispose]: () => s3[Symbol.asyncDispose]() };
 }
 
-function importOf(source: CacheSource, { store, cwd, client }: CacheSurroundings): CacheImport {
+function importOf(source: CacheSource, { store, cwd, client }: CacheSurroundings, s3: S3Access): CacheImport {
   switch (source.type) {
     case "registry":
       return {
@@ -65,6 +89,16 @@ function importOf(source: CacheSource, { store, cwd, client }: CacheSurroundings
           return openLocalCache(resolve(cwd, source.src));
         },
       };
+    case "s3": {
+      const place = s3Place(source);
+      return {
+        name: place.title,
+        async open(options) {
+          const { openS3Cache } = await import("../shared-cache/s3-backend.js");
+          return openS3Cache(place, await s3.options(), documentsIn(store), options);
+        },
+      };
+    }
     default:
       return source satisfies never;
   }

@@ -2,18 +2,40 @@
  * The values of `--cache-to` and `--cache-from`: `type=…,attribute=…` with the attributes of BuildKit's caches, or the bare
  * reference of a registry. What is known but cannot be done is refused by name, and so is what nobody knows.
  */
-import { type Compression, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL } from "../compression/compression.js";
-import { parseCsv } from "../dockerfile/csv.js";
-import { parseDuration } from "../dockerfile/duration.js";
-import { OcibuildError } from "../errors.js";
-import { formatReference, parseReference } from "../oci/reference.js";
+import type { Compression } from "../compression/compression.js";
+import { CacheWords } from "./cache-words.js";
 
 /** Where records and layers of earlier builds are looked for. */
 export type CacheSource =
   /** A cache that `--cache-to type=registry` made, or an image with an inline cache; `ref` is a full name. */
   | { readonly type: "registry"; readonly ref: string }
   /** A folder, as written. */
-  | { readonly type: "local"; readonly src: string };
+  | { readonly type: "local"; readonly src: string }
+  | ({ readonly type: "s3" } & S3Spec);
+
+/** A cache in a bucket of S3 or of a service that speaks its protocol. What is left out, the environment may say. */
+export interface S3Spec {
+  /** `AWS_REGION` unless given. */
+  readonly region?: string;
+  /** `AWS_BUCKET` unless given. */
+  readonly bucket?: string;
+  /** Put before all names of objects; empty unless given. */
+  readonly prefix?: string;
+  /** Put before names of layers, after `prefix`; `blobs/` unless given. */
+  readonly blobsPrefix?: string;
+  /** Put before names of entries, after `prefix`; `manifests/` unless given. */
+  readonly manifestsPrefix?: string;
+  /** `buildkit` unless given. */
+  readonly name?: string;
+  /** Origin of the service; Amazon's for the region unless given. */
+  readonly endpointUrl?: string;
+  /** `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, unless key and secret are given. */
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+  readonly sessionToken?: string;
+  /** The bucket is part of the path, not of the host. */
+  readonly usePathStyle?: boolean;
+}
 
 /** `min`: layers of the image; `max`: layers of all stages. Records are kept of all of them. */
 export type CacheMode = "min" | "max";
@@ -31,43 +53,41 @@ interface TargetOptions {
 export type CacheTarget =
   | ({ readonly type: "registry"; readonly ref: string } & TargetOptions)
   | ({ readonly type: "local"; readonly dest: string } & TargetOptions)
+  | ({ readonly type: "s3" } & S3Spec & TargetOptions)
   | { readonly type: "inline" };
 
 /** As BuildKit's cache of GitHub has it. */
 const DEFAULT_TIMEOUT_MS = 10 * 60 * 1000;
-/** Timers take no more. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
-/** Types that BuildKit has and this version has not. */
-const UNSUPPORTED_TYPES: readonly string[] = ["s3", "gha", "azblob"];
 const COMMON_TARGET = ["mode", "ignore-error", "timeout"];
 const LAYERS = ["compression", "compression-level", "force-compression", "oci-mediatypes", "image-manifest"];
+const S3 = [
+  "region",
+  "bucket",
+  "prefix",
+  "blobs_prefix",
+  "manifests_prefix",
+  "name",
+  "endpoint_url",
+  "access_key_id",
+  "secret_access_key",
+  "session_token",
+  "use_path_style",
+];
 const TARGET_KEYS: Readonly<Record<CacheTarget["type"], readonly string[]>> = {
   registry: [...COMMON_TARGET, ...LAYERS, "ref", "registry.insecure"],
   local: [...COMMON_TARGET, ...LAYERS, "dest"],
   inline: ["mode", "ignore-error"],
+  s3: [...COMMON_TARGET, ...LAYERS, ...S3],
 };
 const SOURCE_KEYS: Readonly<Record<CacheSource["type"], readonly string[]>> = {
   registry: ["ref", "registry.insecure"],
   local: ["src"],
+  s3: S3,
 };
-/** Attributes that mean nothing here unless they say what happens anyway. */
-const FIXED: ReadonlyMap<string, readonly [value: boolean, hint: string]> = new Map([
-  ["ignore-error", [true, "A failed export is always a warning and never fails a build; leave it out."]],
-  ["oci-mediatypes", [true, "A cache is always of OCI's media types; leave it out."]],
-  ["image-manifest", [true, "Every entry of a cache is an image manifest; leave it out."]],
-  ["registry.insecure", [false, "Name the host with --insecure-registry HOST."]],
-]);
-/** Attributes of BuildKit's local cache, whose folder holds versions; ours holds entries. */
-const UNSUPPORTED_KEYS: ReadonlyMap<string, string> = new Map([
-  ["tag", "Name another folder for another cache."],
-  ["digest", "Name another folder for another cache."],
-]);
-
 /** @throws OPTIONS_INVALID, OPTIONS_UNKNOWN_KEY, OPTIONS_UNSUPPORTED, REFERENCE_INVALID */
 export function parseCacheTo(text: string): CacheTarget {
-  const words = new Words("--cache-to", text);
-  const type = words.type(["registry", "local", "inline"]);
+  const words = new CacheWords("--cache-to", text);
+  const type = words.type(["registry", "local", "inline", "s3"]);
   words.refuseOthers(type, TARGET_KEYS[type]);
   const mode = words.oneOf("mode", ["min", "max"]) ?? "min";
   if (type === "inline") {
@@ -82,127 +102,36 @@ export function parseCacheTo(text: string): CacheTarget {
     timeoutMs: words.timeoutMs() ?? DEFAULT_TIMEOUT_MS,
   };
   if (type === "registry") return { type, ref: words.reference(), ...options };
+  if (type === "s3") return { type, ...s3Spec(words), ...options };
   return { type, dest: words.needed("dest", "a folder"), ...options };
 }
 
 /** @throws OPTIONS_INVALID, OPTIONS_UNKNOWN_KEY, OPTIONS_UNSUPPORTED, REFERENCE_INVALID */
 export function parseCacheFrom(text: string): CacheSource {
-  const words = new Words("--cache-from", text);
-  const type = words.type(["registry", "local"], ["inline", "Name the image: type=registry,ref=IMAGE."]);
+  const words = new CacheWords("--cache-from", text);
+  const type = words.type(["registry", "local", "s3"], ["inline", "Name the image: type=registry,ref=IMAGE."]);
   words.refuseOthers(type, SOURCE_KEYS[type]);
   if (type === "registry") return { type, ref: words.reference() };
+  if (type === "s3") return { type, ...s3Spec(words) };
   return { type, src: words.needed("src", "a folder") };
 }
 
-/** One value of an option, taken apart. */
-class Words {
-  readonly #option: string;
-  readonly #text: string;
-  readonly #values = new Map<string, string>();
-
-  constructor(option: string, text: string) {
-    this.#option = option;
-    this.#text = text;
-    const fields = parseCsv(text);
-    if (!Array.isArray(fields)) throw this.#invalid(`cannot be read: ${(fields as { problem: string }).problem}`);
-    if (fields.length === 1 && !fields[0]!.includes("=")) {
-      this.#values.set("type", "registry").set("ref", fields[0]!);
-      return;
-    }
-    for (const field of fields) {
-      const equals = field.indexOf("=");
-      if (equals === -1) throw this.#invalid(`expected "attribute=value" but got "${field}"`);
-      this.#values.set(field.slice(0, equals).trim().toLowerCase(), field.slice(equals + 1));
-    }
+function s3Spec(words: CacheWords): S3Spec {
+  const spec = {
+    region: words.text("region"),
+    bucket: words.text("bucket"),
+    prefix: words.text("prefix"),
+    blobsPrefix: words.text("blobs_prefix"),
+    manifestsPrefix: words.text("manifests_prefix"),
+    name: words.text("name"),
+    endpointUrl: words.text("endpoint_url"),
+    accessKeyId: words.text("access_key_id"),
+    secretAccessKey: words.text("secret_access_key"),
+    sessionToken: words.text("session_token"),
+    usePathStyle: words.boolean("use_path_style"),
+  };
+  if (spec.name?.includes(";") === true) {
+    throw words.unsupported(`name=${spec.name}`, "Give the option once for each name.");
   }
-
-  type<T extends string>(known: readonly T[], refused?: readonly [type: string, hint: string]): T {
-    const type = this.#values.get("type");
-    const expected = `Expected one of ${known.join(", ")}.`;
-    if (type === undefined) throw this.#invalid("names no type", expected);
-    if (known.includes(type as T)) return type as T;
-    if (type === refused?.[0]) throw this.unsupported(`type=${type}`, refused[1]);
-    if (UNSUPPORTED_TYPES.includes(type)) throw this.unsupported(`type=${type}`, expected);
-    throw this.#invalid(`has the unknown type "${type}"`, expected);
-  }
-
-  refuseOthers(type: string, known: readonly string[]): void {
-    for (const key of this.#values.keys()) {
-      if (key === "type" || known.includes(key)) continue;
-      const hint = UNSUPPORTED_KEYS.get(key);
-      if (hint !== undefined) throw this.unsupported(key, hint);
-      throw new OcibuildError(
-        "OPTIONS_UNKNOWN_KEY",
-        `"${this.#option} ${this.#text}": attribute "${key}" is unknown for type=${type}`,
-        { details: { option: `${this.#option} ${key}` }, hint: `Expected one of ${known.join(", ")}.` },
-      );
-    }
-    for (const [key, [value, hint]] of FIXED) {
-      const given = this.boolean(key);
-      if (given !== undefined && given !== value) throw this.unsupported(`${key}=${given}`, hint);
-    }
-  }
-
-  needed(key: string, what: string): string {
-    const value = this.#values.get(key) ?? "";
-    if (value === "") throw this.#invalid(`expected ${key} to be ${what} but got none`);
-    return value;
-  }
-
-  /** A full name with a tag. */
-  reference(): string {
-    const reference = parseReference(this.needed("ref", "a reference"));
-    if (reference.digest === undefined) return formatReference(reference);
-    throw this.#invalid("expected a reference with a tag but got one with a digest");
-  }
-
-  oneOf<T extends string>(key: string, values: readonly T[]): T | undefined {
-    const value = this.#values.get(key);
-    if (value === undefined || values.includes(value as T)) return value as T | undefined;
-    throw this.#invalid(`expected ${key} to be ${values.join(" or ")} but got "${value}"`);
-  }
-
-  boolean(key: string): boolean | undefined {
-    const value = this.oneOf(key, ["true", "false", "1", "0"]);
-    return value === undefined ? undefined : value === "true" || value === "1";
-  }
-
-  timeoutMs(): number | undefined {
-    const text = this.#values.get("timeout");
-    if (text === undefined) return undefined;
-    const nanoseconds = parseDuration(text);
-    if (typeof nanoseconds === "number" && nanoseconds > 0) return Math.min(nanoseconds / 1e6, MAX_TIMEOUT_MS);
-    throw this.#invalid(`expected timeout to be a duration but got "${text}"`, "For example timeout=5m.");
-  }
-
-  compression(): Compression | undefined {
-    if (this.#values.get("compression") === "estargz")
-      throw this.unsupported("compression=estargz", "Use gzip or zstd.");
-    const kind = this.oneOf("compression", ["gzip", "zstd", "uncompressed"]);
-    const levelText = this.#values.get("compression-level");
-    if (kind === "uncompressed") {
-      if (levelText === undefined) return { kind };
-      throw this.#invalid("compression-level means nothing with compression=uncompressed");
-    }
-    if (kind === undefined && levelText === undefined) return undefined;
-    const used = kind ?? "gzip";
-    const [least, most, usual] = used === "gzip" ? [0, 9, DEFAULT_GZIP_LEVEL] : [1, 22, DEFAULT_ZSTD_LEVEL];
-    const level = levelText === undefined ? usual : /^[0-9]{1,2}$/.test(levelText) ? Number(levelText) : -1;
-    if (level >= least && level <= most) return { kind: used, level };
-    throw this.#invalid(`expected compression-level from ${least} to ${most} but got "${levelText}"`);
-  }
-
-  unsupported(what: string, hint: string): OcibuildError {
-    return new OcibuildError("OPTIONS_UNSUPPORTED", `"${this.#option} ${this.#text}": "${what}" is not supported`, {
-      details: { option: `${this.#option} ${what}` },
-      hint,
-    });
-  }
-
-  #invalid(reason: string, hint?: string): OcibuildError {
-    return new OcibuildError("OPTIONS_INVALID", `"${this.#option} ${this.#text}" ${reason}`, {
-      details: { option: this.#option },
-      ...(hint === undefined ? {} : { hint }),
-    });
-  }
+  return Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== undefined));
 }

@@ -19,6 +19,7 @@ import { ACCEPTED_MANIFESTS, checkManifest, manifestPath } from "../registry/ser
 import { MAX_DOCUMENT_BYTES } from "../util/strict-json.js";
 import type { CacheWriter } from "./backend.js";
 import { EMPTY_BLOB, EMPTY_BYTES } from "./entry.js";
+import { publishIndex, type ReadIndex } from "./publish-index.js";
 import {
   encodeCacheIndex,
   entriesOf,
@@ -26,15 +27,10 @@ import {
   type IndexedEntry,
   isCacheIndex,
   MAX_CACHE_TAG,
-  mergeEntries,
 } from "./registry-layout.js";
 
-/** How often the index is merged anew after somebody else wrote it. */
-const MERGES = 5;
 const SETTLING_TRIES = 5;
 const SETTLING_MS = 100;
-/** Entries of this build that lie deeper in the index are moved to its front. */
-const FRONT = 450;
 
 export interface RegistryWriterOptions extends Abortable {
   /** A repository of the same registry that may have a layer already. */
@@ -89,21 +85,14 @@ export async function registryCacheWriter(
     },
     async finish(used, opts) {
       const own = used.flatMap((key) => written.get(key) ?? known.get(key) ?? []);
-      const front = new Set(existing.entries.slice(0, FRONT).map(({ key }) => key));
-      if (written.size === 0 && own.every(({ key }) => front.has(key))) return;
-      let others = existing.entries;
-      for (let merge = 0; merge < MERGES; merge++) {
-        const merged = mergeEntries(own, others);
-        const digest = await push(merged, opts).catch((error: unknown) => {
+      const write = (merged: readonly IndexedEntry[], limited: Abortable): Promise<string> =>
+        push(merged, limited).catch((error: unknown) => {
           // A registry refuses an index whose entries somebody has removed from it.
           if (!isOcibuildError(error, "REGISTRY_REQUEST") || error.details.retryable) throw error;
-          return push(own, opts);
+          return push(own, limited);
         });
-        const now = await readIndex(client, reference, opts);
-        const there = new Set(now.entries.map(({ key }) => key));
-        if (now.digest === digest || own.every(({ key }) => there.has(key))) return;
-        others = now.entries;
-      }
+      const read = (limited: Abortable): Promise<ReadIndex> => readIndex(client, reference, limited);
+      await publishIndex({ read, write }, existing, own, written.size > 0, opts);
     },
   };
 }
@@ -118,11 +107,6 @@ async function whenSettled(client: RegistryClient, put: () => Promise<void>, { s
       await client.clock.sleep(SETTLING_MS * (1 + client.clock.random()), signal);
     }
   }
-}
-
-interface ReadIndex {
-  readonly digest: string | undefined;
-  readonly entries: readonly IndexedEntry[];
 }
 
 /** The index as the registry itself has it, no mirror. @throws REFERENCE_INVALID when the tag means an image */

@@ -374,7 +374,11 @@ describe("an inline cache", () => {
 });
 
 test("wrong caches are refused before anything is done", async () => {
-  for (const options of [{ cacheTo: ["type=s3,bucket=b"] }, { cacheFrom: ["type=gha"] }, { cacheTo: ["type=local"] }]) {
+  for (const options of [
+    { cacheTo: ["type=azblob,name=b"] },
+    { cacheFrom: ["type=gha"] },
+    { cacheTo: ["type=local"] },
+  ]) {
     const error = await build({ context: memory({}), dockerfile: "FROM scratch\n", ...options }).catch(
       (e: unknown) => e,
     );

@@ -23,6 +23,25 @@ describe("--cache-from", () => {
     ["type=registry,ref=r.example/app:cache", { type: "registry", ref: "r.example/app:cache" }],
     ["type=registry,ref=r.example/app:cache,registry.insecure=false", { type: "registry", ref: "r.example/app:cache" }],
     ["type=local,src=../cache", { type: "local", src: "../cache" }],
+    ["type=s3", { type: "s3" }],
+    [
+      "type=s3,region=eu-west-1,bucket=b,prefix=p/,blobs_prefix=,manifests_prefix=m/,name=n,endpoint_url=http://h:9000," +
+        "access_key_id=i,secret_access_key=s,session_token=t,use_path_style=true",
+      {
+        type: "s3",
+        region: "eu-west-1",
+        bucket: "b",
+        prefix: "p/",
+        blobsPrefix: "",
+        manifestsPrefix: "m/",
+        name: "n",
+        endpointUrl: "http://h:9000",
+        accessKeyId: "i",
+        secretAccessKey: "s",
+        sessionToken: "t",
+        usePathStyle: true,
+      },
+    ],
     ['type=local,"src=a,b"', { type: "local", src: "a,b" }],
   ])("%s", (text, expected) => {
     expect(parseCacheFrom(text)).toEqual(expected);
@@ -38,7 +57,11 @@ describe("--cache-from", () => {
     ["type=disk,src=cache", "OPTIONS_INVALID"],
     [`app@sha256:${"a".repeat(64)}`, "OPTIONS_INVALID"],
     ["type=inline", "OPTIONS_UNSUPPORTED"],
-    ["type=s3,bucket=b,region=r", "OPTIONS_UNSUPPORTED"],
+    ["type=s3,bucket=b,touch_refresh=24h", "OPTIONS_UNSUPPORTED"],
+    ["type=s3,bucket=b,name=a;b", "OPTIONS_UNSUPPORTED"],
+    ["type=s3,bucket=b,use_path_style=yes", "OPTIONS_INVALID"],
+    ["type=s3,bucket=", "OPTIONS_INVALID"],
+    ["type=s3,bucket=b,mode=max", "OPTIONS_UNKNOWN_KEY"],
     ["type=gha", "OPTIONS_UNSUPPORTED"],
     ["type=azblob,name=n", "OPTIONS_UNSUPPORTED"],
     ["type=local,src=a,digest=sha256:x", "OPTIONS_UNSUPPORTED"],
@@ -79,6 +102,7 @@ describe("--cache-to", () => {
       "type=registry,ref=app,ignore-error=true,image-manifest=true,oci-mediatypes=true",
       { type: "registry", ref: "docker.io/library/app:latest", ...usual },
     ],
+    ["type=s3,bucket=b,mode=max", { type: "s3", bucket: "b", ...usual, mode: "max" }],
     ["type=inline", { type: "inline" }],
     ["type=inline,mode=min", { type: "inline" }],
   ])("%s", (text, expected) => {
@@ -100,14 +124,37 @@ describe("--cache-to", () => {
     ["type=local,dest=a,timeout=soon", "OPTIONS_INVALID"],
     ["type=local,dest=a,timeout=0", "OPTIONS_INVALID"],
     ["type=local,src=a", "OPTIONS_UNKNOWN_KEY"],
+    ["type=s3,bucket=b,upload_parallelism=8", "OPTIONS_UNSUPPORTED"],
+    ["type=s3,bucket=b,retry_mode=adaptive", "OPTIONS_UNSUPPORTED"],
+    ["type=s3,bucket=b,retry_max_attempts=8", "OPTIONS_UNSUPPORTED"],
+    ["type=s3,bucket=b,disable_accept_encoding=true", "OPTIONS_UNSUPPORTED"],
+    ["type=s3,bucket=b,ignore-error=false", "OPTIONS_UNSUPPORTED"],
   ])("refuses %s", (text, code) => {
     expect(failure(() => parseCacheTo(text)).code).toBe(code);
   });
 
   test("names what is not supported, and what is", () => {
-    expect(failure(() => parseCacheTo("type=s3,bucket=b"))).toMatchObject({
-      message: '"--cache-to type=s3,bucket=b": "type=s3" is not supported',
-      hint: "Expected one of registry, local, inline.",
+    expect(failure(() => parseCacheTo("type=gha,scope=b"))).toMatchObject({
+      message: '"--cache-to type=gha,scope=b": "type=gha" is not supported',
+      hint: "Expected one of registry, local, inline, s3.",
     });
+  });
+
+  test.each([
+    "type=s3,bucket=b,secret_access_key=canary,mode=all",
+    "type=s3,bucket=b,secret_access_key=canary,timeout=soon",
+    "type=s3,bucket=b,secret_acces_key=canary",
+    "type=s3,bucket=b,secret_access_key=x,canary",
+    "type=s3,bucket=b,secret_access_key=x,canary=1",
+    'type=s3,"secret_access_key=canary',
+    "type=s4,session_token=canary",
+    "access_key_id=canary",
+    "type=s3,endpoint_url=https://u:canary@h,mode=all",
+    "type=gha,token=canary,url=u",
+  ])("shows no secret of %s: L1", (text) => {
+    const error = failure(() => parseCacheTo(text));
+    expect(JSON.stringify([error.message, error.hint, (error as { details?: unknown }).details])).not.toContain(
+      "canary",
+    );
   });
 });
