@@ -1,10 +1,11 @@
 /** L7: a command that prints gigabytes. What it prints goes by, and nobody keeps it in memory. */
 import { spawn } from "node:child_process";
-import { copyFileSync, createWriteStream, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, createWriteStream, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { describe, expect, it } from "vitest";
 import { ocibuildBin } from "../support/ocibuild.js";
+import { peakOf } from "../support/peak-memory.js";
 import { tempFolder } from "../support/temp-folder.js";
 import { requireTool } from "../support/tools.js";
 
@@ -28,24 +29,11 @@ describe.runIf(process.platform === "linux" && requireTool("busybox"))("L7: a co
     const store = join(folder, "store");
     const args = [ocibuildBin(), "--root", store, "--progress", progress, "-o", "type=cacheonly", folder];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"], cwd: folder });
-    let peak = 0;
-    const timer = setInterval(() => {
-      peak = Math.max(peak, peakMiB(child.pid!) ?? 0);
-    }, 200);
-    const ended = new Promise((resolve) => child.once("close", resolve));
+    const ended = peakOf(child);
     await pipeline(child.stderr, createWriteStream("/dev/null"));
-    expect(await ended).toBe(0);
-    clearInterval(timer);
-    expect(peak).toBeGreaterThan(0);
-    expect(peak).toBeLessThan(MAX_PEAK_MIB);
+    const { code, peakMiB } = await ended;
+    expect(code).toBe(0);
+    expect(peakMiB).toBeGreaterThan(0);
+    expect(peakMiB).toBeLessThan(MAX_PEAK_MIB);
   });
 });
-
-function peakMiB(pid: number): number | undefined {
-  try {
-    const kib = /^VmHWM:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
-    return kib === undefined ? undefined : Number(kib) / 1024;
-  } catch {
-    return undefined;
-  }
-}
