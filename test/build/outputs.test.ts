@@ -135,7 +135,6 @@ describe("several outputs of one build", () => {
     [["type=oci,dest=x,annotation-index-descriptor.a=b"], "OPTIONS_UNSUPPORTED"],
     [["type=oci,tar=false"], "OPTIONS_INVALID"],
     [["type=oci,tar=false,dest=-"], "OPTIONS_INVALID"],
-    [["type=docker"], "OPTIONS_INVALID"],
     [["type=docker,dest=x,oci-mediatypes=false,annotation.a=b"], "OPTIONS_INVALID"],
   ] as const)("%j is refused before anything is built", async (outputs, code) => {
     const events: string[] = [];
