@@ -48,22 +48,38 @@ class RuncExecutor implements Executor {
     if (runtimes.length === 0) {
       return { usable: false, reason: "No OCI runtime is installed.", hint: "Install crun or runc." };
     }
-    const ground = await probeNamespaces(this.#stateDir, signal);
+    // Both start programs and wait for them: side by side they take the time of one.
+    const [ground, problems] = await Promise.all([
+      probeNamespaces(this.#stateDir, signal),
+      this.#chooseRuntime(runtimes, signal),
+    ]);
     if (!ground.usable) return ground;
+    if (this.#runtime === undefined) return { usable: false, reason: problems.join(" "), hint: "Install runc." };
+    const note = `It runs ${this.#runtime.name}; seccomp denies what Docker documents as denied, and allows the rest.`;
+    const notes = ground.note === undefined ? note : `${ground.note} ${note}`;
+    return { usable: true, note: notes, capabilities: { ...ground.capabilities, boundary: "container" } };
+  }
+
+  /** Takes the first that works; returns what was wrong with the others. */
+  async #chooseRuntime(runtimes: readonly Runtime[], signal: AbortSignal): Promise<readonly string[]> {
     const problems = runtimes.flatMap((runtime) => untrusted(runtime) ?? []);
     for (const runtime of runtimes.filter(isTrusted)) {
       const trial = { stateDir: this.#stateDir, trial: runtime.name, programs: [runtime.path] };
-      const problem = await unlessTried(trial, async () => tryRuntime(runtime, await this.#runner.workshop(), signal));
-      if (problem !== undefined) {
-        problems.push(problem);
-        continue;
+      const problem = await unlessTried(trial, async () => {
+        try {
+          return await tryRuntime(runtime, await this.#runner.workshop(), signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          return (error as Error).message;
+        }
+      });
+      if (problem === undefined) {
+        this.#runtime = runtime;
+        break;
       }
-      this.#runtime = runtime;
-      const note = `It runs ${runtime.name}; seccomp denies what Docker documents as denied, and allows the rest.`;
-      const notes = ground.note === undefined ? note : `${ground.note} ${note}`;
-      return { usable: true, note: notes, capabilities: { ...ground.capabilities, boundary: "container" } };
+      problems.push(problem);
     }
-    return { usable: false, reason: problems.join(" "), hint: "Install runc." };
+    return problems;
   }
 
   async run(spec: RunSpec, io: RunIO): Promise<RunOutcome> {
