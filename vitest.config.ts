@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Whole builds, the conformance corpus, and what waits for deadlines or for processes that are killed. */
+/**
+ * Whole builds and commands, the conformance corpus, other processes, bytes changed one by one, and what waits for deadlines:
+ * too slow for every commit.
+ */
 const BUILDS = [
   "test/build/**/*.test.ts",
   "test/conformance/**/*.test.ts",
@@ -8,6 +11,12 @@ const BUILDS = [
   "test/context/git/**/*.test.ts",
   "test/cache/store.test.ts",
   "test/output/folder-race.test.ts",
+  "test/cache/{image-store,keeping}.test.ts",
+  "test/cli/{beginner-errors,inspect-commands,program}.test.ts",
+  "test/cli/images/commands.test.ts",
+  "test/compression/archive-formats.test.ts",
+  "test/http/pace.test.ts",
+  "test/images/**/*.test.ts",
 ];
 
 // `unit` is quick enough for every commit; like `builds` it needs nothing but Node. `e2e` talks to real registries, engines
@@ -24,6 +33,8 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
           exclude: ["test/e2e/**", "test/slow/**", ...BUILDS],
           setupFiles: ["test/support/unchanged-prototypes.ts"],
           testTimeout: 20_000,
+          // Half of the time went into importing the same modules for every file.
+          isolate: false,
         },
       },
       {
