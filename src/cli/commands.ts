@@ -119,28 +119,23 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
-/** Docker's longer names of them: `image ls` for `images`. */
-const GROUPS: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map([
-  [
-    "image",
-    {
-      build: "build",
-      history: "history",
-      inspect: "inspect",
-      list: "images",
-      load: "load",
-      ls: "images",
-      pull: "pull",
-      push: "push",
-      rm: "rmi",
-      save: "save",
-      tag: "tag",
-    },
-  ],
-  ["container", { commit: "commit", diff: "diff", inspect: "inspect", list: "ps", ls: "ps", rm: "rm", run: "run" }],
-  ["builder", { build: "build", prune: "prune" }],
-  ["buildx", { build: "build", du: "du", prune: "prune" }],
-  ["system", { df: "du" }],
+/** Docker's longer names. */
+const LONGER_NAMES: ReadonlyMap<string, string> = new Map([
+  ...["build", "history", "inspect", "load", "pull", "push", "save", "tag"].map(
+    (name) => [`image ${name}`, name] as const,
+  ),
+  ["image ls", "images"],
+  ["image list", "images"],
+  ["image rm", "rmi"],
+  ...["commit", "diff", "inspect", "rm", "run"].map((name) => [`container ${name}`, name] as const),
+  ["container ls", "ps"],
+  ["container list", "ps"],
+  ["builder build", "build"],
+  ["builder prune", "prune"],
+  ["buildx build", "build"],
+  ["buildx du", "du"],
+  ["buildx prune", "prune"],
+  ["system df", "du"],
 ]);
 
 export type SplitCommand =
@@ -151,9 +146,9 @@ export type SplitCommand =
 export function splitCommand(argv: readonly string[]): SplitCommand {
   const before = leadingRoots(argv);
   const [first, second] = argv.slice(before);
-  const inGroup = Object.entries(GROUPS.get(first ?? "") ?? {}).find(([name]) => name === second)?.[1];
-  const name = inGroup ?? first;
-  const args = [...argv.slice(0, before), ...argv.slice(before + (inGroup === undefined ? 1 : 2))];
+  const meant = LONGER_NAMES.get(`${first} ${second}`);
+  const name = meant ?? first;
+  const args = [...argv.slice(0, before), ...argv.slice(before + (meant === undefined ? 1 : 2))];
   if (name === "build" || name === "help") return { command: name, args };
   const command = name === undefined ? undefined : commandNamed(name);
   return command === undefined ? { command: "build", args: argv } : { command, args };

@@ -6,7 +6,7 @@ import { VERSION } from "../version.js";
 import type { RunBuild } from "./build-command.js";
 import type { Calls } from "./call/call-command.js";
 import type { Command } from "./command.js";
-import { COMMANDS, commandNamed, nearestCommand, splitCommand } from "./commands.js";
+import { commandNamed, nearestCommand, splitCommand } from "./commands.js";
 import { EXIT_DONE, EXIT_USAGE, exitCodeOf } from "./exit-codes.js";
 import type { Io } from "./io.js";
 import { optionError } from "./option-error.js";
@@ -83,10 +83,9 @@ async function commandToExplain(name: string): Promise<Command> {
 }
 
 /** Where to read about what went wrong. */
-function helpOf([first]: readonly string[]): string {
-  return first !== undefined && COMMANDS.some(({ name }) => name === first)
-    ? `ocibuild ${first} --help`
-    : "ocibuild --help";
+function helpOf(argv: readonly string[]): string {
+  const { command } = splitCommand(argv);
+  return typeof command === "string" ? "ocibuild --help" : `ocibuild ${command.name} --help`;
 }
 
 function showVersion(io: Io): number {

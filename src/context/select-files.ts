@@ -6,8 +6,9 @@
 import fastGlob from "fast-glob";
 import ignore, { type Ignore } from "ignore";
 import { Minimatch } from "minimatch";
-import type { ContentReader, FileTree, TreeNode } from "../tree/file-tree.js";
+import type { FileTree, TreeNode } from "../tree/file-tree.js";
 import { baseName, joinPath, parentPath, ROOT } from "../tree/paths.js";
+import { TreeView } from "../tree/tree-view.js";
 import { walkTree } from "../tree/walk.js";
 import { type ByteString, bytesOf, textOf } from "../util/bytes.js";
 import type { FileSelection } from "./context-source.js";
@@ -30,8 +31,7 @@ export function selectFiles(tree: FileTree, selection: FileSelection, root: stri
   return new SelectedTree(tree, chosen, excluded, gitignore ? new GitIgnores(tree) : undefined);
 }
 
-class SelectedTree implements FileTree {
-  readonly #tree: FileTree;
+class SelectedTree extends TreeView {
   readonly #chosen: ReadonlySet<ByteString> | undefined;
   readonly #ways = new Set<ByteString>();
   readonly #excluded: readonly Minimatch[];
@@ -44,7 +44,7 @@ class SelectedTree implements FileTree {
     excluded: readonly Minimatch[],
     gitIgnores: GitIgnores | undefined,
   ) {
-    this.#tree = tree;
+    super(tree);
     this.#chosen = chosen;
     this.#excluded = excluded;
     this.#gitIgnores = gitIgnores;
@@ -54,34 +54,18 @@ class SelectedTree implements FileTree {
     }
   }
 
-  lstat(path: ByteString): TreeNode | undefined {
+  override lstat(path: ByteString): TreeNode | undefined {
     if (this.#presenceOf(path) === "absent") return undefined;
-    return this.#tree.lstat(path);
+    return this.tree.lstat(path);
   }
 
-  list(path: ByteString): readonly ByteString[] {
+  override list(path: ByteString): readonly ByteString[] {
     if (this.#presenceOf(path) === "absent") return [];
-    return this.#tree.list(path).filter((name) => this.#presenceOf(joinPath(path, name)) !== "absent");
+    return this.tree.list(path).filter((name) => this.#presenceOf(joinPath(path, name)) !== "absent");
   }
 
-  open(path: ByteString, node: TreeNode): ContentReader {
-    return this.#tree.open(path, node);
-  }
-
-  knownContentDigest(path: ByteString, node: TreeNode): Buffer | undefined {
-    return this.#tree.knownContentDigest(path, node);
-  }
-
-  rememberContentDigest(path: ByteString, node: TreeNode, sha256: Buffer): void {
-    this.#tree.rememberContentDigest(path, node, sha256);
-  }
-
-  describe(path: ByteString): string {
-    return this.#tree.describe(path);
-  }
-
-  explainAbsence(path: ByteString): string | undefined {
-    if (this.#tree.lstat(path) === undefined) return this.#tree.explainAbsence(path);
+  override explainAbsence(path: ByteString): string | undefined {
+    if (this.tree.lstat(path) === undefined) return this.tree.explainAbsence(path);
     if (this.#presenceOf(path) !== "absent") return undefined;
     return `"${textOf(path)}" is not among the files that the context selects`;
   }
@@ -102,7 +86,7 @@ class SelectedTree implements FileTree {
     const text = textOf(path);
     if (this.#excluded.some((pattern) => pattern.match(text))) return "absent";
     if (this.#gitIgnores === undefined) return presence;
-    return this.#gitIgnores.isIgnored(path, this.#tree.lstat(path)?.type === "dir") ? "absent" : presence;
+    return this.#gitIgnores.isIgnored(path, this.tree.lstat(path)?.type === "dir") ? "absent" : presence;
   }
 }
 

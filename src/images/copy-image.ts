@@ -1,5 +1,6 @@
 /** `copy`: an image from one place to another, with all its platforms, byte for byte. */
 import { resolve } from "node:path";
+import { transferWatcher, watched } from "../cache/transfer-events.js";
 import { OcibuildError } from "../errors.js";
 import { digestOf } from "../oci/digest.js";
 import { encodeIndex } from "../oci/encode.js";
@@ -20,7 +21,6 @@ import type { ImagesContext } from "./images-context.js";
 import type { Location } from "./location.js";
 import { selectPresent } from "./select-present.js";
 import { parseName } from "./tag-image.js";
-import { transferWatcher, watched } from "./transfer-events.js";
 
 export interface CopyOptions extends CopyPlaces {
   /** Only these; all unless given. */

@@ -1,6 +1,7 @@
 /** `pull`: an image of a registry into the store, every layer checked, its name given when all of it is there. */
 import { FetchingReader } from "../cache/fetching-reader.js";
 import { layeredReader } from "../cache/layered-reader.js";
+import { transferWatcher } from "../cache/transfer-events.js";
 import { isOcibuildError, OcibuildError } from "../errors.js";
 import { LayerStore } from "../layers/layer-store.js";
 import type { Digest } from "../oci/digest.js";
@@ -18,7 +19,6 @@ import { MAX_DOCUMENT_BYTES } from "../util/strict-json.js";
 import { choosePlatforms } from "./choose-platforms.js";
 import { blobsOf, type Content, isAttestation, readContent } from "./content.js";
 import type { ImagesContext } from "./images-context.js";
-import { transferWatcher } from "./transfer-events.js";
 
 export interface PullOptions {
   /** Which of an index; this machine's unless given. `all` for every one of them. */

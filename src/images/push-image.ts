@@ -1,4 +1,6 @@
 /** `push`: an image of the store to the registry that its name says, as it is: no byte of a manifest changes. */
+
+import { transferWatcher, watched } from "../cache/transfer-events.js";
 import { OcibuildError } from "../errors.js";
 import type { PushBlobOutcome } from "../oci/pusher.js";
 import { formatReference, nameOf, parseReference, type Reference } from "../oci/reference.js";
@@ -10,7 +12,6 @@ import { noSuchImage } from "./find-image.js";
 import type { ImagesContext } from "./images-context.js";
 import { selectPresent } from "./select-present.js";
 import { listStored } from "./stored-images.js";
-import { transferWatcher, watched } from "./transfer-events.js";
 
 export interface PushOptions {
   /** Only the manifest for this platform, without the index around it. */

@@ -2,10 +2,11 @@
  * Where base images come from: the store, an OCI layout, a registry. What a tag meant is remembered, so that a build
  * asks a registry only for what it has not seen, or when it is told to (`pull`).
  */
-import { FetchingReader, type FetchSource, type FetchWatcher } from "../cache/fetching-reader.js";
+import { FetchingReader, type FetchSource } from "../cache/fetching-reader.js";
 import type { StepKeyParts } from "../cache/key.js";
 import { readSmallFile } from "../cache/sealed-file.js";
 import type { Store } from "../cache/store.js";
+import { transferWatcher } from "../cache/transfer-events.js";
 import { isOcibuildError } from "../errors.js";
 import type { OnEvent, TaskInfo } from "../events.js";
 import type { Abortable, BlobReader } from "../oci/blobs.js";
@@ -149,33 +150,12 @@ export class ImageSources implements ImageResolver {
 
   #remember(image: Image, blobs: FetchSource, name: Reference | undefined): void {
     const { store } = this.#options;
-    this.#readers.set(image, new FetchingReader(store.blobs, blobs, this.#underWay, this.#watcher(name)));
+    const from = name === undefined ? "" : ` of ${name.repository}`;
+    const watcher = transferWatcher(this.#options, "pull", from);
+    this.#readers.set(image, new FetchingReader(store.blobs, blobs, this.#underWay, watcher));
     if (name === undefined) return;
     const names = mirroredNames(this.#options.hosts, name);
     for (const { descriptor } of image.layers) this.#origins.set(descriptor.digest, names);
-  }
-
-  #watcher(name: Reference | undefined): FetchWatcher {
-    const { onEvent, nowMs } = this.#options;
-    const idOf = (blob: Descriptor): string => `pull ${blob.digest}`;
-    const from = name === undefined ? "" : ` of ${name.repository}`;
-    return {
-      started: (blob) =>
-        onEvent({
-          type: "task-started",
-          task: { id: idOf(blob), kind: "pull", name: `pull ${blob.digest}${from}` },
-          timeMs: nowMs(),
-        }),
-      progress: (blob, current) =>
-        onEvent({ type: "task-progress", id: idOf(blob), current, total: blob.size, unit: "bytes" }),
-      finished: (blob, error) =>
-        onEvent({
-          type: "task-finished",
-          id: idOf(blob),
-          outcome: error === undefined ? "done" : "failed",
-          timeMs: nowMs(),
-        }),
-    };
   }
 }
 

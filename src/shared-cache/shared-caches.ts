@@ -5,9 +5,10 @@
  * always something that this machine has made or seen itself. A cache that cannot be read, or whose layers are not what
  * they should be, costs time and a warning, never the build.
  */
-import { FetchingReader, type FetchSource, type FetchWatcher } from "../cache/fetching-reader.js";
+import { FetchingReader, type FetchSource } from "../cache/fetching-reader.js";
 import { type CacheKey, type StepKeyParts, stepKey } from "../cache/key.js";
 import type { Store } from "../cache/store.js";
+import { transferWatcher } from "../cache/transfer-events.js";
 import { isOcibuildError, OcibuildError } from "../errors.js";
 import type { OnEvent, TaskInfo } from "../events.js";
 import type { Abortable, BlobReader } from "../oci/blobs.js";
@@ -196,7 +197,8 @@ export class SharedCaches {
         }
       },
     };
-    const blobs = new FetchingReader(store.blobs, layers, this.#underWay, this.#watcher(source.at.name));
+    const watcher = transferWatcher(this.#options, "pull", ` of ${source.at.name}`);
+    const blobs = new FetchingReader(store.blobs, layers, this.#underWay, watcher);
     return { descriptor, spec, blobs, reject };
   }
 
@@ -217,28 +219,6 @@ export class SharedCaches {
     };
     const mediaType = "application/vnd.oci.image.layer.v1.tar";
     return { descriptor: { mediaType, digest: diffId as string as Digest, size: 0 }, spec: undefined, blobs, reject };
-  }
-
-  #watcher(from: string): FetchWatcher {
-    const { onEvent, nowMs } = this.#options;
-    const idOf = (blob: Descriptor): string => `pull ${blob.digest}`;
-    return {
-      started: (blob) =>
-        onEvent({
-          type: "task-started",
-          task: { id: idOf(blob), kind: "pull", name: `pull ${blob.digest} of ${from}` },
-          timeMs: nowMs(),
-        }),
-      progress: (blob, current) =>
-        onEvent({ type: "task-progress", id: idOf(blob), current, total: blob.size, unit: "bytes" }),
-      finished: (blob, error) =>
-        onEvent({
-          type: "task-finished",
-          id: idOf(blob),
-          outcome: error === undefined ? "done" : "failed",
-          timeMs: nowMs(),
-        }),
-    };
   }
 }
 

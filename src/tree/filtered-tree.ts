@@ -3,9 +3,10 @@
  * it is named, not in a listing, and not at the end of a symbolic link (threat C7). It is not touched either (C9).
  */
 import { type ByteString, textOf } from "../util/bytes.js";
-import type { ContentReader, FileTree, TreeNode } from "./file-tree.js";
+import type { FileTree, TreeNode } from "./file-tree.js";
 import { type DirectoryState, type IgnoreMatcher, ROOT_STATE } from "./ignore-matcher.js";
 import { baseName, joinPath, parentPath, ROOT } from "./paths.js";
+import { TreeView } from "./tree-view.js";
 
 /** What the filter knows of one directory. */
 interface Directory {
@@ -22,8 +23,7 @@ export function filteredTree(tree: FileTree, matcher: IgnoreMatcher, listName: s
   return matcher.isEmpty ? tree : new FilteredTree(tree, matcher, listName);
 }
 
-class FilteredTree implements FileTree {
-  readonly #tree: FileTree;
+class FilteredTree extends TreeView {
   readonly #matcher: IgnoreMatcher;
   readonly #listName: string;
   readonly #directories = new Map<ByteString, Directory>([[ROOT, { state: ROOT_STATE, names: undefined }]]);
@@ -31,49 +31,33 @@ class FilteredTree implements FileTree {
   #last: { readonly path: ByteString; readonly directory: Directory } | undefined;
 
   constructor(tree: FileTree, matcher: IgnoreMatcher, listName: string) {
-    this.#tree = tree;
+    super(tree);
     this.#matcher = matcher;
     this.#listName = listName;
   }
 
-  lstat(path: ByteString): TreeNode | undefined {
-    if (path === ROOT) return this.#tree.lstat(path);
+  override lstat(path: ByteString): TreeNode | undefined {
+    if (path === ROOT) return this.tree.lstat(path);
     const parent = this.#directory(parentPath(path));
     if (parent === undefined) return undefined;
-    if (parent.names !== undefined && hasName(parent.names, baseName(path))) return this.#tree.lstat(path);
-    if (!this.#matcher.isMatched(path, parent.state)) return this.#tree.lstat(path);
-    return this.#isKeptForSomethingBelow(path) ? this.#tree.lstat(path) : undefined;
+    if (parent.names !== undefined && hasName(parent.names, baseName(path))) return this.tree.lstat(path);
+    if (!this.#matcher.isMatched(path, parent.state)) return this.tree.lstat(path);
+    return this.#isKeptForSomethingBelow(path) ? this.tree.lstat(path) : undefined;
   }
 
-  list(path: ByteString): readonly ByteString[] {
+  override list(path: ByteString): readonly ByteString[] {
     const directory = this.#directory(path);
     if (directory === undefined) return [];
-    directory.names ??= this.#tree.list(path).filter((name) => {
+    directory.names ??= this.tree.list(path).filter((name) => {
       const child = joinPath(path, name);
       return !this.#matcher.isMatched(child, directory.state) || this.#isKeptForSomethingBelow(child);
     });
     return directory.names;
   }
 
-  open(path: ByteString, node: TreeNode): ContentReader {
-    return this.#tree.open(path, node);
-  }
-
-  knownContentDigest(path: ByteString, node: TreeNode): Buffer | undefined {
-    return this.#tree.knownContentDigest(path, node);
-  }
-
-  rememberContentDigest(path: ByteString, node: TreeNode, sha256: Buffer): void {
-    this.#tree.rememberContentDigest(path, node, sha256);
-  }
-
-  describe(path: ByteString): string {
-    return this.#tree.describe(path);
-  }
-
-  explainAbsence(path: ByteString): string | undefined {
+  override explainAbsence(path: ByteString): string | undefined {
     const { matched, rule } = this.#matcher.decide(path);
-    if (!matched || rule === undefined) return this.#tree.explainAbsence(path);
+    if (!matched || rule === undefined) return this.tree.explainAbsence(path);
     const where = rule.line === 0 ? this.#listName : `${this.#listName} line ${rule.line}`;
     return `"${textOf(path)}" is excluded by ${where} ("${rule.text}")`;
   }
@@ -98,7 +82,7 @@ class FilteredTree implements FileTree {
 
   /** Whether the ignored `path` is a directory with something in it that an exception takes back. */
   #isKeptForSomethingBelow(path: ByteString): boolean {
-    if (!this.#matcher.canUnmatchBelow(path) || this.#tree.lstat(path)?.type !== "dir") return false;
+    if (!this.#matcher.canUnmatchBelow(path) || this.tree.lstat(path)?.type !== "dir") return false;
     return this.list(path).length > 0;
   }
 }

@@ -3,7 +3,8 @@
  * umask of who made them), and these are equal then.
  */
 import type { ByteString } from "../util/bytes.js";
-import type { ContentReader, FileTree, TreeNode } from "./file-tree.js";
+import type { FileTree, TreeNode } from "./file-tree.js";
+import { TreeView } from "./tree-view.js";
 
 const OWNER_EXECUTES = 0o100;
 
@@ -12,40 +13,10 @@ export function gitModes(tree: FileTree): FileTree {
   return new GitModes(tree);
 }
 
-class GitModes implements FileTree {
-  readonly #tree: FileTree;
-
-  constructor(tree: FileTree) {
-    this.#tree = tree;
-  }
-
-  lstat(path: ByteString): TreeNode | undefined {
-    const node = this.#tree.lstat(path);
+class GitModes extends TreeView {
+  override lstat(path: ByteString): TreeNode | undefined {
+    const node = this.tree.lstat(path);
     return node && { ...node, mode: gitMode(node) };
-  }
-
-  list(path: ByteString): readonly ByteString[] {
-    return this.#tree.list(path);
-  }
-
-  open(path: ByteString, node: TreeNode): ContentReader {
-    return this.#tree.open(path, node);
-  }
-
-  knownContentDigest(path: ByteString, node: TreeNode): Buffer | undefined {
-    return this.#tree.knownContentDigest(path, node);
-  }
-
-  rememberContentDigest(path: ByteString, node: TreeNode, sha256: Buffer): void {
-    this.#tree.rememberContentDigest(path, node, sha256);
-  }
-
-  describe(path: ByteString): string {
-    return this.#tree.describe(path);
-  }
-
-  explainAbsence(path: ByteString): string | undefined {
-    return this.#tree.explainAbsence(path);
   }
 }
 

@@ -1,5 +1,4 @@
 /** Builds that are killed with SIGKILL at random instants: what they leave is never wrong and never in the way (K1). */
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -8,28 +7,12 @@ import { openStore } from "../../src/cache/store.js";
 import { type DiffId, digestOf } from "../../src/oci/digest.js";
 import { validateImage } from "../../src/testing/validate-image.js";
 import { collect } from "../support/blobs.js";
-import { bundleScript } from "../support/child.js";
+import { bundleScript, type KilledRun, runAndKill } from "../support/child.js";
 import { bytesFor } from "../support/registry.js";
 import { LONG_TIMEOUT_MS, runs } from "../support/runs.js";
 import { tempFolder } from "../support/temp-folder.js";
 import { writeFiles } from "../support/write-files.js";
-
-const DOCKERFILE = `FROM scratch AS one
-COPY big /big
-WORKDIR /w
-FROM scratch AS two
-COPY many /many/
-FROM scratch
-COPY --from=one / /one/
-COPY --from=two /many /many/
-COPY small /
-`;
-
-interface Ended {
-  readonly output: string;
-  readonly isKilled: boolean;
-  readonly tookMs: number;
-}
+import { DOCKERFILE } from "../torture/scene.js";
 
 describe("K1: a build that is killed", () => {
   test(
@@ -44,12 +27,12 @@ describe("K1: a build that is killed", () => {
         small: "small",
         ...Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`many/${at}`, `file ${at}`])),
       });
-      const run = (root: string, out: string, killAfterMs?: number): Promise<Ended> => {
+      const run = (root: string, out: string, killAfterMs?: number): Promise<KilledRun> => {
         const file = join(dir, "options.json");
         const outputs = [`type=oci,tar=false,dest=${out}`, "type=image"];
         const options = { context, root, outputs, tags: ["killed:1"], platforms: ["linux/amd64"], reproducible: true };
         writeFileSync(file, JSON.stringify(options));
-        return runBuild(script, file, killAfterMs);
+        return runAndKill(script, [file], killAfterMs);
       };
 
       const whole = await run(join(dir, "whole"), join(dir, "whole-out"));
@@ -102,25 +85,3 @@ describe("K1: a build that is killed", () => {
     expect(warnings).toEqual([]);
   }
 });
-
-/** Runs the script; kills it with SIGKILL after so many milliseconds, counted from its first work. */
-function runBuild(script: string, options: string, killAfterMs: number | undefined): Promise<Ended> {
-  const child: ChildProcess = spawn(process.execPath, [script, options], { stdio: ["ignore", "pipe", "inherit"] });
-  return new Promise((resolve, reject) => {
-    let output = "";
-    let startedMs = 0;
-    let timer: NodeJS.Timeout | undefined;
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      if (output === "") {
-        startedMs = performance.now();
-        if (killAfterMs !== undefined) timer = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
-      }
-      output += text;
-    });
-    child.on("error", reject);
-    child.on("close", (_code, signal) => {
-      clearTimeout(timer);
-      resolve({ output, isKilled: signal === "SIGKILL", tookMs: performance.now() - startedMs });
-    });
-  });
-}

@@ -45,3 +45,32 @@ export function runScript(script: string, args: readonly string[]): Promise<Chil
     child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
 }
+
+export interface KilledRun {
+  readonly output: string;
+  readonly isKilled: boolean;
+  /** From when the script began to work: its first word. */
+  readonly tookMs: number;
+}
+
+/** Runs `node script ...args`; kills it with SIGKILL after so many milliseconds, counted from its first word. */
+export function runAndKill(script: string, args: readonly string[], killAfterMs?: number): Promise<KilledRun> {
+  const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  return new Promise((resolve, reject) => {
+    let output = "";
+    let startedMs = 0;
+    let timer: NodeJS.Timeout | undefined;
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      if (output === "") {
+        startedMs = performance.now();
+        if (killAfterMs !== undefined) timer = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+      }
+      output += text;
+    });
+    child.on("error", reject);
+    child.on("close", (_code, signal) => {
+      clearTimeout(timer);
+      resolve({ output, isKilled: signal === "SIGKILL", tookMs: performance.now() - startedMs });
+    });
+  });
+}

@@ -1,8 +1,7 @@
 /** K1: builders killed with SIGKILL at random instants, three at a time on one store; the next build is right. */
-import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { bundleScript } from "../support/child.js";
+import { bundleScript, runAndKill } from "../support/child.js";
 import { expectedDigest, isRight } from "./scene.js";
 
 const AT_ONCE = 3;
@@ -14,7 +13,7 @@ export async function kills(
   mkdirSync(join(dir, "script"));
   const script = await bundleScript("test/torture/build-variant.ts", join(dir, "script"));
   const digest = await expectedDigest(dir, 0);
-  const whole = await run(script, [join(dir, "first"), "0", join(dir, "first-out")]);
+  const whole = await runAndKill(script, [join(dir, "first"), "0", join(dir, "first-out")]);
   let killed = 0;
   let after = 0;
   let wrong = 0;
@@ -25,11 +24,11 @@ export async function kills(
     const out = join(dir, "out");
     const ended = await Promise.all(
       Array.from({ length: AT_ONCE }, (_, at) =>
-        run(script, [root, String(at), `${out}-${at}`], Math.random() * whole.tookMs),
+        runAndKill(script, [root, String(at), `${out}-${at}`], Math.random() * whole.tookMs),
       ),
     );
     killed += ended.filter(({ isKilled }) => isKilled).length;
-    const next = await run(script, [root, "0", out]);
+    const next = await runAndKill(script, [root, "0", out]);
     after++;
     const isGood = next.output.includes(`digest ${digest}`) && (await isRight(out, digest));
     if (!isGood) {
@@ -45,32 +44,4 @@ export async function kills(
 
 function namesIn(folder: string): readonly string[] {
   return existsSync(folder) ? readdirSync(folder) : [];
-}
-
-interface Ended {
-  readonly output: string;
-  readonly isKilled: boolean;
-  readonly tookMs: number;
-}
-
-/** Time counts from when the script begins to work. */
-function run(script: string, args: readonly string[], killAfterMs?: number): Promise<Ended> {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-  return new Promise((resolve, reject) => {
-    let output = "";
-    let startedMs = 0;
-    let timer: NodeJS.Timeout | undefined;
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      if (output === "") {
-        startedMs = performance.now();
-        if (killAfterMs !== undefined) timer = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
-      }
-      output += text;
-    });
-    child.on("error", reject);
-    child.on("close", (_code, signal) => {
-      clearTimeout(timer);
-      resolve({ output, isKilled: signal === "SIGKILL", tookMs: performance.now() - startedMs });
-    });
-  });
 }

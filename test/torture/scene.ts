@@ -5,7 +5,7 @@ import { type BuildOptions, build, memory } from "../../src/index.js";
 import { validateImage } from "../../src/testing/validate-image.js";
 import { bytesFor } from "../support/registry.js";
 
-const DOCKERFILE = `FROM scratch AS one
+export const DOCKERFILE = `FROM scratch AS one
 COPY big /big
 WORKDIR /w
 FROM scratch AS two

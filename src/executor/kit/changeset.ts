@@ -1,7 +1,7 @@
 /** Changed files as GNU tar reads them → an OCI layer. @spec layer.md#whiteouts */
 import { OcibuildError } from "../../errors.js";
-import type { TarEntry } from "../../tar/entry.js";
 import type { ByteString } from "../../util/bytes.js";
+import { entryOf } from "./tar-parts.js";
 import type { TarOutput, TarRewrite } from "./tar-rewriter.js";
 import { imageXattrs, isOpaque } from "./xattrs.js";
 
@@ -53,21 +53,7 @@ export function emitWhiteout(output: TarOutput, path: ByteString): void {
 }
 
 function emitMark(output: TarOutput, path: string): void {
-  const entry: TarEntry = {
-    path: path as ByteString,
-    type: "file",
-    mode: 0o600,
-    uid: 0,
-    gid: 0,
-    size: 0,
-    mtimeSeconds: 0,
-    mtimeNanos: 0,
-    linkname: "" as ByteString,
-    devMajor: 0,
-    devMinor: 0,
-    xattrs: undefined,
-  };
-  output.emit(entry);
+  output.emit(entryOf({ path: path as ByteString, mode: 0o600 }));
 }
 
 function tooLarge({ executor, limitBytes }: ChangesetOptions): OcibuildError {

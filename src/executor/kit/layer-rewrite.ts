@@ -11,6 +11,7 @@ import { type ByteString, textOf } from "../../util/bytes.js";
 import type { IdSpace } from "./id-space.js";
 import type { LowerFiles } from "./lower-files.js";
 import type { RootMeta } from "./prepared-layer.js";
+import { entryOf } from "./tar-parts.js";
 import type { TarOutput, TarRewrite } from "./tar-rewriter.js";
 import { imageXattrs } from "./xattrs.js";
 
@@ -221,20 +222,7 @@ function join(parent: ByteString, name: ByteString): ByteString {
 }
 
 function specialEntry(path: ByteString, type: TarEntry["type"], linkname: ByteString): TarEntry {
-  return {
-    path,
-    type,
-    mode: 0o600,
-    uid: 0,
-    gid: 0,
-    size: 0,
-    mtimeSeconds: 0,
-    mtimeNanos: 0,
-    linkname,
-    devMajor: 0,
-    devMinor: 0,
-    xattrs: undefined,
-  };
+  return entryOf({ path, type, linkname, mode: 0o600 });
 }
 
 function invalid(path: ByteString, fault: string): OcibuildError {

@@ -1,12 +1,12 @@
 /** Events about blobs on their way. */
-import type { FetchWatcher } from "../cache/fetching-reader.js";
+import type { OnEvent } from "../events.js";
 import type { BlobReader } from "../oci/blobs.js";
 import type { Descriptor } from "../oci/types.js";
-import type { ImagesContext } from "./images-context.js";
+import type { FetchWatcher } from "./fetching-reader.js";
 
 /** Tells of each transfer as a task: `pull sha256:… of library/busybox`. */
 export function transferWatcher(
-  { onEvent, nowMs }: Pick<ImagesContext, "onEvent" | "nowMs">,
+  { onEvent, nowMs }: { readonly onEvent: OnEvent; readonly nowMs: () => number },
   verb: "pull" | "push" | "copy",
   detail: string,
 ): FetchWatcher {
