@@ -115,9 +115,12 @@ async function makeStep(run: RunContext, work: StepWork, parent: string | null):
   const inputs = await work.inputs("record");
   const files = await work.files();
   const parts = { ...work.shape, parent, inputs };
-  // Nothing is waited for between looking and writing. Somebody else may have made the same meanwhile: the first record stays, so that both go on with one image.
+  // Nothing is waited for between looking and writing. Somebody else may have made the same meanwhile, perhaps with other
+  // times in its layer: the first record stays, so that all go on with one image.
   const raced = work.mayReuse ? readResult(steps.get(parts)?.result ?? {}) : undefined;
-  if (raced?.diffId === diffId) return { ...raced, key: stepKey(parts), isCached: false, inputs };
+  if (raced !== undefined && run.layers.isAvailable(raced.diffId)) {
+    return { ...raced, key: stepKey(parts), isCached: false, inputs };
+  }
   const createdSeconds = run.times.epochSeconds ?? run.times.nowSeconds;
   const { key } = steps.put(parts, { diffId, createdSeconds }, files);
   return { key, diffId, createdSeconds, isCached: false, inputs };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { buildChecked, filesOf, fresh } from "../support/builds.js";
+import { tempFolder } from "../support/temp-folder.js";
 
 const DOCKERFILE = `FROM scratch AS one
 COPY a /a
@@ -63,6 +64,16 @@ describe("a second build", () => {
     const second = await buildChecked({ ...options, files: { a: { content: "a", mtime: 2000 } } });
     expect(second.cached).toEqual(["COPY . /"]);
     expect(second.digest).toBe(first.digest);
+  });
+
+  test("at the same time, from other contexts whose files have other times, gives all one image", async () => {
+    const options = fresh({ dockerfile: "FROM scratch\nCOPY . /\n" });
+    const at = (mtime: number) =>
+      buildChecked({ ...options, cwd: tempFolder(), files: { a: { content: "a", mtime } } });
+    const together = await Promise.all([at(1000), at(2000), at(3000)]);
+    const after = await at(4000);
+    expect(after.cached).toEqual(["COPY . /"]);
+    expect(new Set([...together, after].map(({ digest }) => digest)).size).toBe(1);
   });
 
   test("in another store is the same when it is reproducible", async () => {
