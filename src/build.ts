@@ -6,11 +6,10 @@ import type { BuildOptions } from "./options.js";
 import type { ExportResult } from "./output/exporter.js";
 import { assertKept } from "./pipeline/build-store.js";
 import { execute } from "./pipeline/execute.js";
-import { selectExecutor } from "./pipeline/executors.js";
 import { healing } from "./pipeline/healing.js";
 import { type ImageFile, imageFiles, readImageFile } from "./pipeline/image-files.js";
-import { firstRunStep } from "./plan/build-plan.js";
-import { NO_EXECUTOR, outputsOf, planWork } from "./plan-work.js";
+import { ExecutorOnDemand, selectExecutor } from "./pipeline/plan-executor.js";
+import { noExecutor, outputsOf, planWork } from "./plan-work.js";
 import { openFront, openSurroundings } from "./prepare.js";
 
 /** A finished build. */
@@ -59,14 +58,12 @@ async function run(options: BuildOptions): Promise<Built> {
   const { source, sources } = front;
   const planned = await planWork(surroundings, front, options, outputs);
   const { plan } = planned;
+  await using demand = new ExecutorOnDemand(() =>
+    selectExecutor(plan, source, options, { root, env, onEvent, signal }),
+  );
   // Where everything has to be in the cache no executor need be there.
-  const runsNothing = planned.explains === "and-fails";
-  await using selected =
-    runsNothing || firstRunStep(plan) === undefined
-      ? undefined
-      : await selectExecutor(plan, source, options, { root, env, onEvent, signal });
-  const executor = runsNothing ? NO_EXECUTOR : selected?.executor;
-  const execution = executor && { ...planned.settings, executor, secret: surroundings.secrets.read };
+  const executor = planned.explains === "and-fails" ? noExecutor : demand.executor;
+  const execution = { ...planned.settings, executor, secret: surroundings.secrets.read };
   const work = { ...planned, execution, caches, cwd, client, onEvent, nowMs, signal };
   let isBuilt = false;
   const onBuilt = (): void => {

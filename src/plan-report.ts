@@ -9,7 +9,7 @@ import type { BuildOptions } from "./options.js";
 import { lookUpSteps } from "./pipeline/execute.js";
 import type { BuildPlan, PlannedBase, PlannedStage } from "./plan/build-plan.js";
 import { soundsSecret } from "./plan/secret-names.js";
-import { NO_EXECUTOR, outputsOf, planWork } from "./plan-work.js";
+import { noExecutor, outputsOf, planWork } from "./plan-work.js";
 import { openFront, openSurroundings } from "./prepare.js";
 import type { JsonObject, JsonValue } from "./util/canonical-json.js";
 import { hideCredentials } from "./util/hide-credentials.js";
@@ -63,7 +63,7 @@ export async function runPlanReport(options: BuildOptions): Promise<PlanReport> 
     await using front = await openFront(surroundings, options);
     const { onEvent, nowMs, signal } = surroundings;
     const planned = await planWork(surroundings, front, options, outputsOf(options, surroundings));
-    const execution = { ...planned.settings, executor: NO_EXECUTOR, secret: async () => undefined };
+    const execution = { ...planned.settings, executor: noExecutor, secret: async () => undefined };
     const stages = await lookUpSteps({ ...planned, execution, onEvent, nowMs, signal });
     return reportOf(planned.plan, stages, (stage) => stageReport(stage, (span) => locate(front.source, span)));
   } catch (error) {

@@ -6,8 +6,9 @@ import { parsePlatform } from "./oci/platform.js";
 import type { BuildOptions } from "./options.js";
 import { explainPolicy, reusePolicy } from "./pipeline/cache-policy.js";
 import type { RunOptions as ExecutionOptions } from "./pipeline/execute.js";
-import { refuseUnallowed } from "./pipeline/executors.js";
+import { assertKnownExecutor } from "./pipeline/executors.js";
 import { type PlannedOutput, planOutputs } from "./pipeline/exporters.js";
+import { refuseUnallowed } from "./pipeline/plan-executor.js";
 import { allowed, executionSettings } from "./pipeline/run-options.js";
 import { timePolicy } from "./pipeline/source-date.js";
 import { planBuild } from "./plan/plan-build.js";
@@ -19,12 +20,7 @@ export interface PlannedWork extends Omit<ExecutionOptions, "execution" | "onEve
 }
 
 /** In the place of an executor where nothing runs. */
-export const NO_EXECUTOR: Executor = {
-  name: "none",
-  probe: () => Promise.reject(new Error("nothing is run")),
-  run: () => Promise.reject(new Error("nothing is run")),
-  [Symbol.asyncDispose]: async () => {},
-};
+export const noExecutor = (): Promise<Executor> => Promise.reject(new Error("nothing is run"));
 
 /** Where the result goes; nothing is opened yet. @throws OUTPUT_INVALID, OPTIONS_INVALID */
 export function outputsOf(
@@ -60,6 +56,7 @@ export async function planWork(
     labels: new Map(Object.entries(options.labels ?? {})),
     onWarning: (warning) => onEvent(warningEvent(source, warning)),
   });
+  assertKnownExecutor(options.executor);
   refuseUnallowed(plan, source, allowed(options), options.network);
   const reproducible = options.reproducible ?? false;
   const commit = reproducible ? main.git : undefined;

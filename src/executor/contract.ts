@@ -9,7 +9,7 @@ import type { Platform } from "../oci/types.js";
 export interface Executor extends AsyncDisposable {
   /** `namespaces`, `runc`, …: what `--executor` calls it. */
   readonly name: string;
-  /** Looks whether it can work here, without leaving a trace. Asked before a build starts. */
+  /** Looks whether it can work here, without leaving a trace. Asked before anything is prepared for a command. */
   probe(options?: { readonly signal?: AbortSignal }): Promise<ExecutorProbe>;
   /**
    * Runs one command. A command that fails is an outcome; only what keeps it from running is an error.

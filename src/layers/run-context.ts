@@ -53,8 +53,7 @@ export interface RunContext {
   readonly contextTree: (source: FileSource & { readonly kind: "context" | "named-context" }) => Promise<FileTree>;
   readonly remoteFiles: RemoteFiles;
   readonly git: GitFiles;
-  /** For RUN; `undefined` when the plan has none. */
-  readonly execution: RunExecution | undefined;
+  readonly execution: RunExecution;
   /** Whether records may answer for steps of this stage. */
   readonly mayReuse: (stage: PlannedStage) => boolean;
   /** Identifies what is built from where. */

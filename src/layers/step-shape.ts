@@ -15,8 +15,7 @@ export type LayerStep = Exclude<Step, { readonly kind: "config" }>;
 
 export interface ShapeSurroundings {
   readonly times: TimePolicy;
-  /** For RUN. */
-  readonly execution: Omit<RunExecution, "executor" | "secret"> | undefined;
+  readonly execution: Omit<RunExecution, "executor" | "secret">;
 }
 
 /** @param platform of the stage */
@@ -31,10 +30,8 @@ function projectStep(step: LayerStep, platform: Platform, execution: ShapeSurrou
       return projectCopy(step);
     case "workdir":
       return projectWorkdir(step);
-    case "run": {
-      if (execution === undefined) throw new Error("a plan with RUN steps was started without an executor");
+    case "run":
       return { step: projectRun(step), platform: formatPlatform(platform), execution: projectExecution(execution) };
-    }
     default:
       return step satisfies never;
   }

@@ -5,6 +5,7 @@ import type { OnEvent } from "../events.js";
 import { BuildTrail } from "../layers/explain/build-trail.js";
 import { LayerStore } from "../layers/layer-store.js";
 import { type LookedUpStage, lookUpPlan } from "../layers/look-up-plan.js";
+import { mustRun } from "../layers/run/must-run.js";
 import type { RunExecution } from "../layers/run/run-execution.js";
 import type { RunContext } from "../layers/run-context.js";
 import { runPlan } from "../layers/run-plan.js";
@@ -35,8 +36,7 @@ export interface RunOptions {
   readonly sources: ImageSources;
   readonly outputs: readonly PlannedOutput[];
   readonly times: TimePolicy;
-  /** For RUN; `undefined` when the plan has none. */
-  readonly execution: RunExecution | undefined;
+  readonly execution: RunExecution;
   /** Whether records may answer for steps of this stage. */
   readonly mayReuse: (stage: PlannedStage) => boolean;
   readonly explains: RunContext["explains"];
@@ -65,6 +65,8 @@ export function execute(options: ExecuteOptions): Promise<WrittenOutputs> {
     const run: RunContext = { ...shared, onSealed: ahead.pushSealed };
     ahead.pushBases(plan);
     options.caches?.shared.begin();
+    // Side by side with the steps before it, and none of them goes on for nothing where no command can be run.
+    if (mustRun(run, plan)) run.execution.executor().catch(cancel);
     let results: ReadonlyMap<string, StageResult>;
     try {
       results = await runPlan(run, plan, cancel);

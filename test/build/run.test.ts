@@ -13,6 +13,7 @@ import {
   fresh,
   type TestOptions,
 } from "../support/builds.js";
+import { startFileServer } from "../support/file-server.js";
 
 const PASSWD = "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\n";
 const GROUP = "root:x:0:\ndaemon:x:1:\nstaff:x:50:daemon\n";
@@ -327,7 +328,28 @@ describe("before a build starts", () => {
   test("none refuses with advice; a name that is not known is an error; without RUN nobody is asked", async () => {
     expect(await failure(fresh({ dockerfile, executor: "none" }))).toMatchObject({ code: "EXECUTOR_NONE" });
     expect(await failure(fresh({ dockerfile, executor: "dokcer" }))).toMatchObject({ code: "OPTIONS_INVALID" });
+    expect(await failure(fresh({ dockerfile: "FROM scratch\nENV A=1", executor: "dokcer" }))).toMatchObject({
+      code: "OPTIONS_INVALID",
+    });
     await buildChecked(fresh({ dockerfile: "FROM scratch\nENV A=1", executor: "none" }));
+  });
+
+  test("nobody is asked where all commands come from the cache", async () => {
+    const options = fresh({ dockerfile: "FROM scratch\nCOPY a /\nRUN make", files: { a: "1" } });
+    const first = await buildChecked({ ...options, executor: fakeExecutor(() => []) });
+    const again = await buildChecked({ ...options, executor: "none" });
+    expect(again.digest).toBe(first.digest);
+    for (const changed of [{ files: { a: "2" } }, { noCache: true }]) {
+      expect(await failure({ ...options, executor: "none", ...changed })).toMatchObject({ code: "EXECUTOR_NONE" });
+    }
+  });
+
+  test("where a command is sure to run and nobody can run it, the steps before it are not waited for", async () => {
+    await using server = await startFileServer({ "/never": () => {} });
+    const dockerfile = `FROM scratch\nADD ${server.url}/never /\nRUN make`;
+    const options = fresh({ dockerfile, executor: "none" });
+    expect(await failure(options)).toMatchObject({ code: "EXECUTOR_NONE", location: { line: 3 } });
+    expectNoTemporaryFiles(options.root);
   });
 
   test.each([

@@ -3,7 +3,7 @@ import { OcibuildError } from "../../errors.js";
 import type { Executor, ExecutorCapabilities, Interaction, RunSpec } from "../../executor/contract.js";
 import { formatPlatform, matchPlatform } from "../../oci/platform.js";
 import type { Platform } from "../../oci/types.js";
-import { chooseExecutor, type Selection } from "../../pipeline/executors.js";
+import { chooseExecutor, type Selection } from "../../pipeline/choose-executor.js";
 import type { ImagesContext } from "../images-context.js";
 
 export interface ContainerDemand {

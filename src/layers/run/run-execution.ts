@@ -3,7 +3,8 @@ import type { Executor, RunSpec } from "../../executor/contract.js";
 import type { JsonObject } from "../../util/canonical-json.js";
 
 export interface RunExecution {
-  readonly executor: Executor;
+  /** Asked for when a command has to run; always the same. @throws EXECUTOR_NONE, EXECUTOR_UNSUPPORTED; the signal's reason */
+  readonly executor: () => Promise<Executor>;
   /** Of commands that do not say which. */
   readonly network: RunSpec["network"];
   readonly hostname: string;

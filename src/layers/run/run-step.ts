@@ -14,7 +14,7 @@ import { sealEdit } from "../seal/seal-edit.js";
 import type { StepOptions, StepWork } from "../step-layer.js";
 import { stepShape } from "../step-shape.js";
 import { applyChangeset, readChangeset } from "./changeset.js";
-import { CHANGESET_LIMIT_BYTES, type RunExecution } from "./run-execution.js";
+import { CHANGESET_LIMIT_BYTES } from "./run-execution.js";
 import { OutputTail, runFailed } from "./run-failure.js";
 import { DEFAULT_PATH, makeWorkdir, userOf } from "./run-ground.js";
 import { type ExecutorMounts, executorMounts, RunMount, rootFilesOf } from "./run-mounts.js";
@@ -61,11 +61,7 @@ export async function runWork(
       }
       return groups;
     },
-    make: () => {
-      const { execution } = run;
-      if (execution === undefined) throw new Error("a plan with RUN steps was started without an executor");
-      return runCommand(run, execution, step, parent, mounts, options);
-    },
+    make: () => runCommand(run, step, parent, mounts, options),
   };
 }
 
@@ -78,13 +74,14 @@ function placeOfMount(run: RunContext, mounts: readonly RunMount[], target: stri
 
 async function runCommand(
   run: RunContext,
-  execution: RunExecution,
   step: RunStep,
   parent: readonly DiffId[],
   mounts: readonly RunMount[],
   options: RunStepOptions,
 ): Promise<DiffId> {
-  const { executor } = execution;
+  const { execution } = run;
+  // Before anything is fetched for it: where no command can be run, that is said first.
+  const executor = await execution.executor();
   const base = await run.layers.tree(parent, run);
   const edit = new FsEdit(base);
   const rootfs = [...parent];
