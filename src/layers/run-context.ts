@@ -4,6 +4,7 @@ import type { Store } from "../cache/store.js";
 import type { Compression } from "../compression/compression.js";
 import type { OnEvent } from "../events.js";
 import type { Abortable } from "../oci/blobs.js";
+import type { DiffId } from "../oci/digest.js";
 import type { Descriptor } from "../oci/types.js";
 import type { PlannedStage } from "../plan/build-plan.js";
 import type { FileSource, StageId } from "../plan/file-source.js";
@@ -71,6 +72,8 @@ export interface RunContext {
   readonly onEvent: OnEvent;
   /** Told of each layer that was sealed in the compression of the result, once its blob is in the store. */
   readonly onSealed?: (blob: Descriptor) => void;
+  /** Takes layers whose tars are in the store, to compress them when there is time. */
+  readonly compressLater?: (diffId: DiffId) => void;
   /** A file that is removed when the run ends. */
   readonly createTemporary: () => PendingFile;
   /** Milliseconds, for events. */

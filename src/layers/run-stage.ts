@@ -68,8 +68,8 @@ export async function runStage(
     if (step.kind !== "config") {
       // A step begins when the stages it reads from are there.
       for (const id of readStages(step)) await stageLayers(id);
-      const keepTar = stage.steps.slice(index + 1).some(({ kind }) => kind === "run");
-      const all = { ...options, keepTar };
+      const isRunOn = stage.steps.slice(index + 1).some(({ kind }) => kind === "run");
+      const all = { ...options, isRunOn };
       ({ lineage } = await runStep(run, trail, step as LayerStep, tasks.shift()!, lineage, stageLayers, all));
     }
     lineage = withLine(lineage, step.createdBy, step.kind !== "config");

@@ -16,6 +16,7 @@ import type { BuildPlan, PlannedStage } from "../plan/build-plan.js";
 import type { RegistryClient } from "../registry/client.js";
 import type { FileTree } from "../tree/file-tree.js";
 import type { SourceText } from "../util/source-text.js";
+import { CompressBehind } from "./compress-behind.js";
 import type { Contexts } from "./contexts.js";
 import type { PlannedOutput } from "./exporters.js";
 import type { ImageSources } from "./image-sources.js";
@@ -62,7 +63,9 @@ export function execute(options: ExecuteOptions): Promise<WrittenOutputs> {
     const { compression, signal } = shared;
     const blobs = (): BlobReader => sourcedBlobs(shared, sources);
     await using ahead = new PushAhead({ outputs, compression, blobs, origins: sources.origins, signal });
-    const run: RunContext = { ...shared, onSealed: ahead.pushSealed };
+    const onSealed = ahead.pushSealed;
+    await using behind = compression && new CompressBehind({ run: shared, compression, onSealed });
+    const run: RunContext = { ...shared, onSealed, ...(behind && { compressLater: behind.add }) };
     ahead.pushBases(plan);
     options.caches?.shared.begin();
     // Side by side with the steps before it, and none of them goes on for nothing where no command can be run.
@@ -75,6 +78,7 @@ export function execute(options: ExecuteOptions): Promise<WrittenOutputs> {
       contexts.saveStats();
       run.trail.save();
     }
+    await behind?.finish();
     options.onBuilt?.();
     const { caches } = options;
     // Awaited: what is on its way to a registry ends when the outputs are written, not before.

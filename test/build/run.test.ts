@@ -364,6 +364,27 @@ describe("before a build starts", () => {
   });
 });
 
+describe("layers that commands run on", () => {
+  const FILES = { a: "text ".repeat(1_000_000) };
+
+  test("are the same blobs as those that none runs on, though they are compressed beside the commands", async () => {
+    const alone = await buildChecked(fresh({ dockerfile: "FROM scratch\nCOPY a /", files: FILES, sourceDateEpoch: 1 }));
+    const executor = fakeExecutor(() => []);
+    const below = await buildChecked(
+      fresh({ dockerfile: "FROM scratch\nCOPY a /\nRUN one\nRUN two", files: FILES, executor, sourceDateEpoch: 1 }),
+    );
+    expect(below.images[0]!.layers[0]).toEqual(alone.images[0]!.layers[0]);
+    expect(executor.specs).toHaveLength(2);
+  });
+
+  test("are not compressed on when a command fails", async () => {
+    const executor = fakeExecutor(() => ({ exitCode: 1 }));
+    const options = fresh({ dockerfile: "FROM scratch\nCOPY a /\nRUN one", files: FILES, executor });
+    expect(await failure(options)).toMatchObject({ code: "RUN_FAILED" });
+    expectNoTemporaryFiles(options.root);
+  });
+});
+
 test("an executor of the caller's stays the caller's", async () => {
   const executor = fakeExecutor(() => []);
   await buildChecked(fresh({ dockerfile: "FROM scratch\nRUN true", executor }));

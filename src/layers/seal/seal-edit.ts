@@ -11,25 +11,26 @@ import { entryTime } from "../times.js";
 import { writeLayer } from "./write-layer.js";
 
 /** What of a run sealing takes. */
-export type SealContext = Pick<RunContext, "store" | "layers" | "times" | "signal" | "onSealed">;
+export type SealContext = Pick<RunContext, "store" | "layers" | "times" | "signal" | "onSealed" | "compressLater">;
 
 export interface SealEditOptions {
   readonly compression: Compression | undefined;
-  /** Keep the tar beside the blob: a command that runs on top of the layer will want it. */
-  readonly keepTar?: boolean;
+  /** A command runs on top of the layer: it wants the tar, and does not wait for the blob. */
+  readonly isRunOn?: boolean;
   readonly onProgress?: (tarBytes: number) => void;
 }
 
 /**
- * The diffID of the layer that `edit` makes; the store then holds its index, and its tar, its blob, or both.
+ * The diffID of the layer that `edit` makes; the store then holds its index, and its tar or its blob.
  * @throws CONTEXT_CHANGED, LAYER_INVALID, STORE_UNUSABLE; the signal's reason
  */
 export async function sealEdit(run: SealContext, edit: FsEdit, options: SealEditOptions): Promise<DiffId> {
   const { store, times, signal } = run;
-  const { compression } = options;
+  const { isRunOn = false } = options;
+  const compression = isRunOn ? undefined : options.compression;
   const timeOf = (seconds: number): number => entryTime(times, seconds);
   await run.layers.prepareContents(comparedContents(edit, timeOf), run);
-  const tar = compression === undefined || options.keepTar === true ? store.layers.createTar() : undefined;
+  const tar = compression === undefined ? store.layers.createTar() : undefined;
   const blob = compression === undefined ? undefined : store.blobs.create();
   const index = new LayerIndexWriter();
   try {
@@ -52,6 +53,7 @@ export async function sealEdit(run: SealContext, edit: FsEdit, options: SealEdit
       run.onSealed?.(descriptor);
     }
     run.layers.addIndex(sealed.diffId, index.finish());
+    if (isRunOn && options.compression !== undefined) run.compressLater?.(sealed.diffId);
     return sealed.diffId;
   } finally {
     tar?.discard();
