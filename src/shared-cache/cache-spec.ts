@@ -27,7 +27,7 @@ export interface S3Spec {
   readonly manifestsPrefix?: string;
   /** `buildkit` unless given. */
   readonly name?: string;
-  /** Origin of the service; Amazon's for the region unless given. */
+  /** Origin of the service. `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` unless given, else Amazon's for the region. */
   readonly endpointUrl?: string;
   /** `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, unless key and secret are given. */
   readonly accessKeyId?: string;

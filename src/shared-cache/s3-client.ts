@@ -45,8 +45,16 @@ const RETRYABLE_CODES: ReadonlySet<string> = new Set(["RequestTimeout", "SlowDow
 const ELSEWHERE = "the bucket is elsewhere: check region and endpoint_url";
 const MEANINGS: ReadonlyMap<string, string> = new Map([
   ["AuthorizationHeaderMalformed", "check region"],
+  ["ExpiredToken", "session_token has expired"],
+  ["InvalidAccessKeyId", "check access_key_id"],
+  ["InvalidToken", "check session_token"],
   ["RequestTimeTooSkewed", "the clock of this machine is wrong"],
+  // Some services say it also of a key that they do not know.
+  ["SignatureDoesNotMatch", "check access_key_id and secret_access_key"],
 ]);
+/** Without the right to list, what is missing is refused. */
+const RIGHTS_TO_READ = "the key needs s3:GetObject and s3:ListBucket";
+const RIGHT_TO_WRITE = "the key needs s3:PutObject";
 
 /** @throws REGISTRY_CREDENTIALS when nobody gave any */
 export function s3Client({ region, credentials, indexUrl }: S3Place, options: S3ClientOptions): S3Client {
@@ -132,13 +140,11 @@ function failure(method: Method, response: HttpResponse, code: string, { signal 
   signal?.throwIfAborted();
   const { status } = response;
   const url = redactUrl(response.url);
-  const meaning = status < 400 ? ELSEWHERE : MEANINGS.get(code);
+  const meaning = status < 400 ? ELSEWHERE : meaningOf(code, method);
   const says = [code, meaning].filter((part) => part !== undefined && part !== "").join(", ");
   const message = `${method} ${url} was answered with status ${status}${says === "" ? "" : `: ${says}`}`;
   if (status === 401 || status === 403) {
-    const hint =
-      "The key needs s3:GetObject, s3:ListBucket (else what is missing is refused), and s3:PutObject to export.";
-    return new OcibuildError("REGISTRY_UNAUTHORIZED", message, { details: { method, url, status }, hint });
+    return new OcibuildError("REGISTRY_UNAUTHORIZED", message, { details: { method, url, status } });
   }
   const retryAfterMs = parseRetryAfterMs(response.header("retry-after"), response.header("date"));
   return new OcibuildError("REGISTRY_REQUEST", message, {
@@ -150,4 +156,9 @@ function failure(method: Method, response: HttpResponse, code: string, { signal 
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     },
   });
+}
+
+function meaningOf(code: string, method: Method): string | undefined {
+  if (code === "AccessDenied") return method === "PUT" ? RIGHT_TO_WRITE : RIGHTS_TO_READ;
+  return MEANINGS.get(code);
 }

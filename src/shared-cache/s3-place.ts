@@ -6,6 +6,8 @@ import type { Digest } from "../oci/digest.js";
 import type { S3Spec } from "./cache-spec.js";
 import { type AwsCredentials, encodeS3Path } from "./s3-signature.js";
 
+const ENDPOINT = "endpoint_url (or AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL)";
+
 type Variables = Readonly<Record<string, string | undefined>>;
 
 export interface S3Place {
@@ -19,7 +21,10 @@ export interface S3Place {
   blobUrl(digest: Digest): URL;
 }
 
-/** Fills in what `spec` leaves to the environment. Key and secret are taken from one side only. */
+/**
+ * Fills in what `spec` leaves to the environment, with the names of Amazon's tools. Key and secret are taken from one side
+ * only.
+ */
 export function withEnvironment<T extends S3Spec>(spec: T, env: Variables): T {
   const { AWS_REGION: region, AWS_BUCKET: bucket } = env;
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: token } = env;
@@ -28,7 +33,19 @@ export function withEnvironment<T extends S3Spec>(spec: T, env: Variables): T {
     isWritten || !accessKeyId || !secretAccessKey
       ? {}
       : { accessKeyId, secretAccessKey, ...(token ? { sessionToken: token } : {}) };
-  return { ...(region ? { region } : {}), ...(bucket ? { bucket } : {}), ...credentials, ...spec };
+  const endpointUrl = endpointOf(env);
+  return {
+    ...(region ? { region } : {}),
+    ...(bucket ? { bucket } : {}),
+    ...(endpointUrl ? { endpointUrl } : {}),
+    ...credentials,
+    ...spec,
+  };
+}
+
+function endpointOf(env: Variables): string | undefined {
+  if (env["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"]?.toLowerCase() === "true") return undefined;
+  return env["AWS_ENDPOINT_URL_S3"] || env["AWS_ENDPOINT_URL"];
 }
 
 /** @throws OPTIONS_INVALID */
@@ -44,8 +61,10 @@ export function s3Place(spec: S3Spec): S3Place {
     name,
   })) {
     // URLs cannot name such objects: servers and clients take the segments away.
-    if (!/(^|\/)\.{1,2}(\/|$)/.test(value)) continue;
-    throw invalid(word, `expected no "." and ".." between slashes but got "${value}"`);
+    if (/(^|\/)\.{1,2}(\/|$)/.test(value)) {
+      throw invalid(word, `expected ${word} to have no "." and ".." between slashes but got "${value}"`);
+    }
+    if (/\p{Surrogate}/u.test(value)) throw invalid(word, `expected ${word} to be Unicode`);
   }
   const documents = `${prefix}${manifestsPrefix}${name}.ocibuild.v1/`;
   const urlOf = (key: string): URL => new URL(`${base}/${encodeS3Path(key)}`);
@@ -65,11 +84,11 @@ function baseUrl({ endpointUrl, usePathStyle = false }: S3Spec, bucket: string, 
   const text = endpointUrl ?? `https://s3.${region}.${domain}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === "") {
-    throw invalid("endpoint_url", "expected a URL of http or https");
+    throw invalid("endpoint_url", `expected ${ENDPOINT} to be a URL of http or https`);
   }
   // The value is not shown: what is wrong here may be a password.
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    throw invalid("endpoint_url", "expected a URL without user, query and fragment");
+    throw invalid("endpoint_url", `expected ${ENDPOINT} to be a URL without user, query and fragment`);
   }
   const path = url.pathname.replace(/\/+$/, "");
   const isAddress = url.hostname.startsWith("[") || /^[0-9.]+$/.test(url.hostname);
@@ -86,7 +105,8 @@ function credentialsOf({ accessKeyId, secretAccessKey, sessionToken }: S3Spec): 
     throw invalid("access_key_id", "expected access_key_id and secret_access_key together");
   }
   for (const [word, value] of Object.entries({ access_key_id: accessKeyId, session_token: sessionToken ?? "t" })) {
-    if (!/^[\x21-\x7e]+$/.test(value)) throw invalid(word, "expected printable characters without spaces");
+    if (/^[\x21-\x7e]+$/.test(value)) continue;
+    throw invalid(word, `expected ${word} to be printable characters without spaces`);
   }
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }

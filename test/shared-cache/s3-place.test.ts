@@ -57,6 +57,7 @@ describe("where a cache lies", () => {
     { ...SPEC, endpointUrl: "https://h?token=canary" },
     { ...SPEC, prefix: "a/../b/" },
     { ...SPEC, name: "." },
+    { ...SPEC, prefix: "\ud800" },
     { ...SPEC, name: "../x" },
     { ...SPEC, accessKeyId: "canary" },
     { ...SPEC, secretAccessKey: "canary" },
@@ -90,6 +91,14 @@ describe("the environment", () => {
     expect(withEnvironment({}, env)).toEqual({ region: "r", bucket: "b", ...credentials });
     expect(withEnvironment({ region: "x", bucket: "y" }, env)).toEqual({ region: "x", bucket: "y", ...credentials });
     expect(withEnvironment({}, { AWS_ACCESS_KEY_ID: "i", AWS_REGION: "" })).toEqual({});
+  });
+
+  test("names the endpoint as for Amazon's tools", () => {
+    const endpoints = { AWS_ENDPOINT_URL: "http://all", AWS_ENDPOINT_URL_S3: "http://s3" };
+    expect(withEnvironment({}, endpoints)).toEqual({ endpointUrl: "http://s3" });
+    expect(withEnvironment({}, { ...endpoints, AWS_ENDPOINT_URL_S3: "" })).toEqual({ endpointUrl: "http://all" });
+    expect(withEnvironment({ endpointUrl: "http://x" }, endpoints)).toEqual({ endpointUrl: "http://x" });
+    expect(withEnvironment({}, { ...endpoints, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true" })).toEqual({});
   });
 
   test("adds no part of its credentials to those that are written", () => {

@@ -1,10 +1,11 @@
 /**
- * A bucket on loopback that checks every signature by itself, from the bytes of the request as they came (nothing of src/ is
- * used), and repeats in its errors what it was sent, as S3 does.
+ * A bucket on loopback that checks every signature by itself, from what came (nothing of src/ is used), and repeats in its
+ * errors what it was sent, as S3 does.
  */
 import { createHash, createHmac } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { TestBucket } from "./s3-cache-suite.js";
 
 export interface S3Server extends AsyncDisposable {
   readonly url: string;
@@ -14,6 +15,13 @@ export interface S3Server extends AsyncDisposable {
   readonly requests: string[];
   /** Answers before anything else when it returns true. */
   intercept: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
+  /** Code of the error that a wrong token gets. */
+  tokenRefusal: string;
+}
+
+/** A bucket of that server. */
+export interface DoubleBucket extends TestBucket {
+  readonly server: S3Server;
 }
 
 export interface S3Account {
@@ -22,7 +30,37 @@ export interface S3Account {
   readonly sessionToken?: string;
 }
 
+const ACCOUNT: S3Account = {
+  accessKeyId: "CANARYKEYID",
+  secretAccessKey: "canary/secret+key",
+  sessionToken: "canary-token==",
+};
+const REGION = "eu-west-1";
+/** Codes of status 403; the others of `wrongSignature` are of status 400. */
+const FORBIDDEN = new Set(["AccessDenied", "InvalidAccessKeyId", "RequestTimeTooSkewed", "SignatureDoesNotMatch"]);
 const ALLOWED_SKEW_MS = 15 * 60 * 1000;
+
+/** Starts a server for it. */
+export async function openDoubleBucket(): Promise<DoubleBucket> {
+  const bucket = "bucket";
+  const server = await startS3Server(bucket, REGION, ACCOUNT);
+  const { objects, url } = server;
+  const sent = (key: string): string => [...objects.keys()].find((path) => keyOf(path) === key) ?? `/${bucket}/${key}`;
+  const keyOf = (path: string): string => decodeURIComponent(path.slice(bucket.length + 2));
+  return {
+    server,
+    url,
+    region: REGION,
+    bucket,
+    account: ACCOUNT,
+    unknownKeyCode: "InvalidAccessKeyId",
+    keys: async () => [...objects.keys()].map(keyOf).sort(),
+    read: async (key) => objects.get(sent(key))!,
+    write: async (key, bytes) => void objects.set(sent(key), bytes),
+    remove: async (key) => void objects.delete(sent(key)),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
 
 export async function startS3Server(bucket: string, region: string, account: S3Account): Promise<S3Server> {
   const objects = new Map<string, Buffer>();
@@ -34,8 +72,8 @@ export async function startS3Server(bucket: string, region: string, account: S3A
     const body = Buffer.concat(chunks);
     response.on("finish", () => requests.push(`${method} ${url} ${response.statusCode}`));
     if (handle.intercept?.(request, response) === true) return;
-    const refusal = wrongSignature(request, body, region, account);
-    if (refusal !== undefined) return refuse(response, 403, refusal, request);
+    const refusal = wrongSignature(request, body, region, account, handle.tokenRefusal);
+    if (refusal !== undefined) return refuse(response, FORBIDDEN.has(refusal) ? 403 : 400, refusal, request);
     if (!url.startsWith(`/${bucket}/`)) return refuse(response, 404, "NoSuchBucket", request);
     const object = objects.get(url);
     if (method === "PUT") {
@@ -54,6 +92,7 @@ export async function startS3Server(bucket: string, region: string, account: S3A
     objects,
     requests,
     intercept: undefined,
+    tokenRefusal: "InvalidToken",
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
@@ -76,6 +115,7 @@ function wrongSignature(
   body: Buffer,
   region: string,
   { accessKeyId, secretAccessKey, sessionToken }: S3Account,
+  tokenRefusal: string,
 ): string | undefined {
   const match =
     /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/s3\/aws4_request, SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})$/.exec(
@@ -85,7 +125,7 @@ function wrongSignature(
   const [, id, day, signedRegion, names, signature] = match as unknown as string[];
   if (id !== accessKeyId) return "InvalidAccessKeyId";
   if (signedRegion !== region) return "AuthorizationHeaderMalformed";
-  if (headers["x-amz-security-token"] !== sessionToken) return "InvalidToken";
+  if (headers["x-amz-security-token"] !== sessionToken) return tokenRefusal;
   const stamp = String(headers["x-amz-date"]);
   const [, y, mo, d, h, mi, s] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(stamp) ?? [];
   const at = Date.UTC(Number(y), Number(mo) - 1, Number(d), Number(h), Number(mi), Number(s));
@@ -98,7 +138,7 @@ function wrongSignature(
   const hash = createHash("sha256").update(body).digest("hex");
   if (headers["x-amz-content-sha256"] !== hash) return "XAmzContentSHA256Mismatch";
   const [path, query = ""] = url.split("?");
-  let canonical = `${method}\n${path}\n${query}\n`;
+  let canonical = `${method}\n${canonicalPath(path!)}\n${query}\n`;
   for (const name of list) canonical += `${name}:${String(headers[name])}\n`;
   canonical += `\n${names}\n${hash}`;
   const digest = createHash("sha256").update(canonical).digest("hex");
@@ -110,4 +150,15 @@ function wrongSignature(
   return createHmac("sha256", signingKey).update(text).digest("hex") === signature
     ? undefined
     : "SignatureDoesNotMatch";
+}
+
+/** However a path was written, it is signed as S3 writes it. */
+function canonicalPath(path: string): string {
+  const bytes = Buffer.from(decodeURIComponent(path), "utf8");
+  return [...bytes]
+    .map((byte) => {
+      const character = String.fromCharCode(byte);
+      return /[A-Za-z0-9/._~-]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+    })
+    .join("");
 }
