@@ -1,10 +1,10 @@
 /** Caches in Docker's registry, by the command line: what jobs leave there serves the others. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { cacheJobs, type RunJob } from "../support/cache-jobs.js";
 import { type DockerRegistry, startDockerRegistry } from "../support/docker-registry.js";
-import { tryOcibuild } from "../support/ocibuild.js";
 import { bytesFor } from "../support/registry.js";
 import { requireTool } from "../support/tools.js";
 import { writeFiles } from "../support/write-files.js";
@@ -23,21 +23,16 @@ WORKDIR /w
 `;
 const JOBS = ["1", "2", "3", "4"];
 
-interface Job {
-  readonly digest: string;
-  readonly steps: readonly string[];
-  readonly warnings: readonly string[];
-}
-
 describe.runIf(ready)("a cache in docker-registry", () => {
   let registry: DockerRegistry;
-  let context = "";
+  let job: RunJob;
   let cwd = "";
 
   beforeAll(async () => {
     registry = await startDockerRegistry();
     cwd = mkdtempSync(join(tmpdir(), "ocibuild-shared-cache-"));
-    context = join(cwd, "context");
+    const context = join(cwd, "context");
+    job = cacheJobs(cwd, context);
     writeFiles(context, {
       Dockerfile: DOCKERFILE,
       big: bytesFor("big", 3_000_000),
@@ -49,34 +44,6 @@ describe.runIf(ready)("a cache in docker-registry", () => {
     await registry?.stop();
     rmSync(cwd, { recursive: true, force: true });
   });
-
-  let number = 0;
-
-  /** Builds in a new store. */
-  async function job(args: readonly string[]): Promise<Job> {
-    const store = join(cwd, `store-${number++}`);
-    mkdirSync(store, { mode: 0o700 });
-    const words = ["build", "--progress=rawjson", "--platform=linux/amd64", "--root", store, ...args, context];
-    const { code, stdout, stderr } = await tryOcibuild(words, { cwd });
-    expect(code, stderr).toBe(0);
-    const events = stderr
-      .split("\n")
-      .filter((line) => line.startsWith("{"))
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-    const ids = new Set(
-      events.flatMap((event) => {
-        const task = event["task"] as { id: string; kind: string } | undefined;
-        return event["type"] === "task-started" && task?.kind === "step" ? task.id : [];
-      }),
-    );
-    return {
-      digest: stdout.toString().trim(),
-      steps: events.flatMap((event) =>
-        event["type"] === "task-finished" && ids.has(String(event["id"])) ? String(event["outcome"]) : [],
-      ),
-      warnings: events.flatMap((event) => (event["type"] === "warning" ? String(event["message"]) : [])),
-    };
-  }
 
   test("rebuilds in a new store without running anything", async () => {
     const ref = `${registry.host}/team/one:cache`;

@@ -1,4 +1,4 @@
-/** A server in front of another one that cuts each of the first connections after so many bytes towards it. */
+/** A server in front of another one that cuts each of the first connections after so many bytes. */
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
 export interface CuttingProxy extends AsyncDisposable {
@@ -8,9 +8,16 @@ export interface CuttingProxy extends AsyncDisposable {
   readonly cuts: number;
 }
 
+export interface CuttingOptions {
+  readonly afterBytes: number;
+  readonly times: number;
+  /** Which bytes are counted: those towards the server, unless given. */
+  readonly of?: "requests" | "replies";
+}
+
 export async function startCuttingProxy(
   target: string,
-  { afterBytes, times }: { readonly afterBytes: number; readonly times: number },
+  { afterBytes, times, of = "requests" }: CuttingOptions,
 ): Promise<CuttingProxy> {
   const [name, port] = target.split(":");
   const sockets = new Set<Socket>();
@@ -22,7 +29,8 @@ export async function startCuttingProxy(
       sockets.add(each);
       each.on("error", () => {});
     }
-    socket.on("data", (chunk: Buffer) => {
+    const [counted, other] = of === "requests" ? [socket, onward] : [onward, socket];
+    counted.on("data", (chunk: Buffer) => {
       passed += chunk.length;
       if (cuts < times && passed > afterBytes) {
         cuts++;
@@ -30,13 +38,13 @@ export async function startCuttingProxy(
         onward.end();
         return void socket.resetAndDestroy();
       }
-      if (!onward.write(chunk)) {
-        socket.pause();
-        onward.once("drain", () => socket.resume());
+      if (!other.write(chunk)) {
+        counted.pause();
+        other.once("drain", () => counted.resume());
       }
     });
-    socket.on("end", () => onward.end());
-    onward.pipe(socket);
+    counted.on("end", () => other.end());
+    other.pipe(counted);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {

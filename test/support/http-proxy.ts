@@ -52,10 +52,12 @@ export async function startHttpProxy({ account, status, names = {} }: HttpProxyO
       { ...place(hostname, port || "80"), method: incoming.method, path: pathname + search, headers: passed },
       (reply) => {
         response.writeHead(reply.statusCode ?? 502, reply.headers);
+        reply.on("error", () => response.destroy());
         reply.pipe(response);
       },
     );
-    onward.on("error", () => response.destroy());
+    // Bytes after the reply to HEAD are an error too; the reply counts.
+    onward.on("error", () => response.headersSent || response.destroy());
     incoming.pipe(onward);
   });
   server.on("connect", (incoming: IncomingMessage, socket: Duplex) => {

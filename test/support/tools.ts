@@ -23,9 +23,16 @@ export function haveTool(name: string): boolean {
  * @throws Error when one is missing and `CI=true`: the suite that calls this while it is collected then fails
  */
 export function requireTool(...names: readonly string[]): boolean {
-  const missing = names.filter((name) => !haveTool(name));
+  return requireFound(names.filter((name) => !haveTool(name)).map((name) => `${JSON.stringify(name)} on PATH`));
+}
+
+/**
+ * True when nothing is `missing`, else false after a notice on standard error: for what is not a program on PATH.
+ * @throws Error when something is and `CI=true`
+ */
+export function requireFound(missing: readonly string[]): boolean {
   if (missing.length === 0) return true;
-  const message = `${missing.map((name) => JSON.stringify(name)).join(" and ")} not found on PATH`;
+  const message = `there is no ${missing.join(" and no ")}`;
   if (process.env["CI"] === "true") throw new Error(`${message}, and CI=true forbids skipping the tests that need it`);
   process.stderr.write(`\n!!! SKIPPED: ${message}; the tests that need it do not run\n`);
   return false;
