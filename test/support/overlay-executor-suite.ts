@@ -66,7 +66,7 @@ export function describeOverlayExecutor(executor: OverlayExecutorName, ...tools:
 
       it("leaves nothing but layers, caches and what was tried", () => {
         const kept = readdirSync(join(folder, "root")).filter((name) => name !== "trials");
-        expect(kept.sort()).toEqual(["caches", "layers", "tmp"]);
+        expect(kept.sort()).toEqual(["caches", "devices", "layers", "tmp"]);
         expect(readdirSync(join(folder, "root", "tmp"))).toEqual([]);
         expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(folder);
       });

@@ -1,14 +1,16 @@
 /** What every command finds mounted whoever mounts it: /dev, and the network's files. */
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bytesOf } from "../../util/bytes.js";
 import type { RunSpec } from "../contract.js";
-import type { IdSpace } from "../kit/id-space.js";
 import { DEVICES, hostsText, readResolvConf } from "../kit/system-files.js";
 import type { Fstab } from "./fstab.js";
+import type { RunPlace } from "./run-style.js";
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
-export function addDevices(fstab: Fstab, dev: string, folder: string, spec: RunSpec, space: IdSpace): void {
+/** Mounts a folder with all that is mounted on in /dev, and the links that belong there. */
+export function addDeviceFolder(fstab: Fstab, dev: string, folder: string): void {
   const own = join(folder, "dev");
   mkdirSync(own, { mode: 0o755 });
   for (const name of DEVICES) writeFileSync(join(own, name), "");
@@ -20,8 +22,15 @@ export function addDevices(fstab: Fstab, dev: string, folder: string, spec: RunS
     symlinkSync(`/proc/self/fd/${fd}`, join(own, name));
   });
   symlinkSync("pts/ptmx", join(own, "ptmx"));
-  fstab.add(own, dev, "none", "bind,nosuid,noexec,nodev");
-  for (const name of DEVICES) fstab.add(`/dev/${name}`, `${dev}/${name}`, "none", "bind");
+  fstab.add(bytesOf(own), dev, "none", "bind,nosuid,noexec,nodev");
+}
+
+/** What is mounted in /dev, which is at `dev`. */
+export function addDevices(fstab: Fstab, dev: string, { spec, space, devices }: RunPlace): void {
+  for (const name of DEVICES) {
+    const { path, options } = devices.source(name);
+    fstab.add(bytesOf(path), `${dev}/${name}`, "none", options);
+  }
   const tty = space.ids === "all" ? ",gid=5" : "";
   fstab.add("devpts", `${dev}/pts`, "devpts", `nosuid,noexec,newinstance,ptmxmode=0666,mode=0620${tty}`);
   const size = spec.shmSizeBytes ?? DEFAULT_SHM_BYTES;
@@ -34,6 +43,6 @@ export function addNetworkFiles(fstab: Fstab, resolv: string, hosts: string, fol
   writeFileSync(resolvFile, readResolvConf(), { mode: 0o644 });
   const hostsFile = join(folder, "hosts");
   writeFileSync(hostsFile, hostsText(spec), { mode: 0o644 });
-  fstab.add(resolvFile, resolv, "none", "bind");
-  fstab.add(hostsFile, hosts, "none", "bind");
+  fstab.add(bytesOf(resolvFile), resolv, "none", "bind");
+  fstab.add(bytesOf(hostsFile), hosts, "none", "bind");
 }

@@ -1,21 +1,22 @@
 /** Flags of a mount that whoever mounts it again in a user namespace has to keep. */
-import { readFileSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
+import { type Mount, readMounts } from "./mount-table.js";
 
 const LOCKED: ReadonlySet<string> = new Set(["nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime"]);
 
 /** Those of the mount that `path` is on. */
 export function lockedFlags(path: string): readonly string[] {
   const real = realpathSync(path);
-  let best = { point: "", flags: [] as readonly string[] };
-  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
-    const [, , , , written, options] = line.split(" ");
-    if (written === undefined || options === undefined) continue;
-    const point = written.replace(/\\([0-7]{3})/g, (_, digits: string) =>
-      String.fromCharCode(Number.parseInt(digits, 8)),
-    );
+  let best: Mount = { point: "", flags: [], type: "" };
+  for (const mount of readMounts()) {
+    const { point } = mount;
     const covers = real === point || real.startsWith(point === "/" ? "/" : `${point}/`);
     // Of equal points the last one is on top.
-    if (covers && point.length >= best.point.length) best = { point, flags: options.split(",") };
+    if (covers && point.length >= best.point.length) best = mount;
   }
-  return best.flags.filter((flag) => LOCKED.has(flag));
+  return onlyLocked(best);
+}
+
+export function onlyLocked({ flags }: Mount): readonly string[] {
+  return flags.filter((flag) => LOCKED.has(flag));
 }

@@ -41,7 +41,7 @@ export class OverlayRunner implements AsyncDisposable {
   async run<Table extends Fstab>(spec: RunSpec, io: RunIO, style: RunStyle<Table>): Promise<RunOutcome> {
     io.signal.throwIfAborted();
     const executor = this.#executor;
-    const { space, scratch, layers, caches, pipes } = await this.workshop();
+    const { space, scratch, layers, caches, pipes, devices } = await this.workshop();
     const view = await layers.prepare(spec.rootfs.layers, io);
     const folder = scratch.make();
     const release = async (): Promise<void> => {
@@ -54,7 +54,7 @@ export class OverlayRunner implements AsyncDisposable {
     try {
       const stack = new OverlayStack(view, { folder, name: "run", isWritable: true }, executor, space);
       stack.assertFolder(bytesOf(spec.cwd));
-      const place: RunPlace = { spec, stack, folder, space };
+      const place: RunPlace = { spec, stack, folder, space, devices };
       const table = style.table(place);
       table.addLater("overlay", stack.mountedAt, "overlay", () => stack.options());
       style.addSystem(table, place);

@@ -2,6 +2,7 @@
 import type { ByteString } from "../../util/bytes.js";
 import type { RunSpec } from "../contract.js";
 import type { IdSpace } from "../kit/id-space.js";
+import type { DeviceNodes } from "./device-nodes.js";
 import type { Fstab } from "./fstab.js";
 import type { OverlayStack } from "./overlay-stack.js";
 import type { RunMounts } from "./run-mounts.js";
@@ -14,6 +15,7 @@ export interface RunPlace {
   /** Of this run alone; goes with it. */
   readonly folder: string;
   readonly space: IdSpace;
+  readonly devices: DeviceNodes;
 }
 
 /** Where the command reads from: nothing, or descriptor `INPUT_FD`, which is a terminal or not. */

@@ -6,6 +6,7 @@ import { type IdSpace, ROOT_IDS } from "../kit/id-space.js";
 import { LayerStore } from "../kit/layer-store.js";
 import { ScratchFolders } from "../kit/scratch-folders.js";
 import { openUserIds } from "../kit/user-ids.js";
+import { type DeviceNodes, openDeviceNodes } from "./device-nodes.js";
 import { seedCache } from "./seed-cache.js";
 
 export interface Workshop {
@@ -16,6 +17,7 @@ export interface Workshop {
   readonly layers: LayerStore;
   readonly caches: CacheFolders;
   readonly pipes: FifoPool;
+  readonly devices: DeviceNodes;
 }
 
 /** Makes `stateDir` (0700) where it is missing, and removes what dead owners have left there. @throws EXECUTOR_FAILED */
@@ -33,7 +35,8 @@ export async function openWorkshop(executor: string, stateDir: string): Promise<
     scratch,
     fill: (mount, folder, io) => seedCache(seed, mount, folder, io),
   });
-  return { executor, space, scratch, layers, caches, pipes: new FifoPool(scratch.make(), executor) };
+  const pipes = new FifoPool(scratch.make(), executor);
+  return { executor, space, scratch, layers, caches, pipes, devices: await openDeviceNodes(stateDir, space, scratch) };
 }
 
 export async function closeWorkshop({ scratch, space }: Workshop): Promise<void> {

@@ -6,7 +6,7 @@ import { type ByteString, bytesOf } from "../../util/bytes.js";
 import { requireProgram, systemProgram } from "../kit/programs.js";
 import { shellWord } from "../kit/quote.js";
 import { inputRedirection, type RunInput } from "../overlay/run-style.js";
-import { cgroupCover, type Runtime, runtimeCommand } from "./runtime.js";
+import { type Runtime, runtimeCommand } from "./runtime.js";
 
 export interface BundleScriptOptions {
   readonly executor: string;
@@ -34,7 +34,6 @@ export function bundleScript(options: BundleScriptOptions): ByteString {
   const program = (name: string): string => shellWord(requireProgram(name, executor));
   const ip = systemProgram("ip");
   const command = runtimeCommand(runtime, folder).map((word) => shellWord(bytesOf(word)));
-  const cover = cgroupCover(runtime)?.map(shellWord).join(" ");
   const lines = [
     'fail() { echo "$1" >&3; exit 125; }',
     "main() {",
@@ -42,10 +41,6 @@ export function bundleScript(options: BundleScriptOptions): ByteString {
     `cd ${shellWord(bytesOf(folder))} || fail "the folder of the run is gone"`,
     ...before,
     `LIBMOUNT_FORCE_MOUNT2=always ${program("mount")} -n -a -T fstab >&3 2>&3 || fail "mounting failed"`,
-    // The runtime looks itself up by the numbers of its own namespace; mount -a takes the host's /proc to be good enough.
-    `${program("mount")} -n -t proc -o nosuid,nodev,noexec proc /proc >&3 2>&3 || fail "mounting /proc failed"`,
-    // Where it fails, the runtime makes its control groups and removes them.
-    ...(cover === undefined ? [] : [`${program("mount")} -n ${cover} 2>/dev/null`]),
     ...(hasNetwork || ip === undefined ? [] : [`${shellWord(ip)} link set lo up 2>/dev/null`]),
     `printf %s ${shellWord(bytesOf(config))} > bundle/config.json || fail "keeping the bundle failed"`,
     `${command.join(" ")} ${inputRedirection(input)} 3>&-`,

@@ -24,7 +24,7 @@ export async function tryRuntime(
     const root = join(folder, "root");
     for (const name of ["root", "root/dev", "root/proc"]) mkdirSync(join(folder, name), { mode: 0o755 });
     const mounts = new BundleMounts(bytesOf(root), executor);
-    addRuntimeMounts(mounts, folder);
+    addRuntimeMounts(mounts, folder, runtime);
     mounts.add("proc", `${bytesOf(root)}/proc`, "proc", "nosuid,nodev,noexec");
     writeFileSync(join(folder, "fstab"), mounts.text(), "latin1");
     const args = ["/is-not-there"] as const;

@@ -99,7 +99,7 @@ function styleOf(runtime: Runtime): RunStyle<BundleMounts> {
   return {
     table: ({ stack }) => new BundleMounts(stack.mountedAt, RUNC),
     addSystem: (table, place) => {
-      addRuntimeMounts(table, place.folder);
+      addRuntimeMounts(table, place.folder, runtime);
       addBundleMounts(table, place);
     },
     script: (table, mounts, { spec, stack, folder, input }) => {

@@ -1,6 +1,5 @@
 /** The OCI runtimes of this machine, and how each is called so that it leaves the control groups alone. */
 import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { systemProgram } from "../kit/programs.js";
 
@@ -36,17 +35,4 @@ export function untrusted({ name }: Runtime): string | undefined {
   // crun 1.8; the device nodes of an ordinary user never open, whatever the mount says.
   if (name !== "crun" || process.getuid?.() !== 0) return undefined;
   return "crun drops nodev from the root file system, so device nodes that root makes there open.";
-}
-
-const CGROUPS = "/sys/fs/cgroup";
-
-/**
- * Arguments of a mount(8) that keeps the runtime, alone in its mount namespace, from making control groups: a builder that
- * is killed could not remove them. runc does without where they are read-only; crun refuses to look at hybrid ones.
- */
-export function cgroupCover({ name }: Runtime): readonly string[] | undefined {
-  if (name === "runc") return ["-a", "-o", "remount,bind,ro", "-t", "cgroup,cgroup2"];
-  return name === "crun" && existsSync(`${CGROUPS}/unified`)
-    ? ["-t", "tmpfs", "-o", "ro,size=0", "tmpfs", CGROUPS]
-    : undefined;
 }

@@ -1,6 +1,6 @@
 /** Mounts of all types, and that nothing of them is left. */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -124,6 +124,16 @@ export const MOUNT_CASES: readonly ExecutorCase[] = [
       );
       const script = `for d in / /tmp /dev /dev/shm /t /cache; do\n${tries.join("\n")}\ndone; true`;
       equal((await lab.run(executor, { script, mounts })).stdout, "");
+    },
+  },
+  {
+    name: "U8: what a command does to a device is done to neither the machine's nor a later command's",
+    async run(executor, lab) {
+      const rights = (): number | undefined => statSync("/dev/full", { throwIfNoEntry: false })?.mode;
+      const before = rights();
+      await lab.run(executor, { script: "chmod 600 /dev/full 2>/dev/null; chown 7 /dev/full 2>/dev/null; true" });
+      equal(rights(), before);
+      equal((await lab.run(executor, { script: "stat -c %a /dev/full" })).stdout, "666\n");
     },
   },
   {
