@@ -62,7 +62,7 @@ export type { ImageFile } from "./pipeline/image-files.js";
 export type { RunOptions } from "./pipeline/run-options.js";
 export type { SecretInput } from "./pipeline/secrets.js";
 export type { PlanReport, StageReport, StepReport } from "./plan-report.js";
-export type { CacheMode, CacheSource, CacheTarget, S3Spec } from "./shared-cache/cache-spec.js";
+export type { CacheMode, CacheSource, CacheTarget, GhaSpec, S3Spec } from "./shared-cache/cache-spec.js";
 export { VERSION } from "./version.js";
 
 /**

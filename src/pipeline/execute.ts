@@ -100,7 +100,7 @@ async function writeAll(
   await exportCaches({
     run,
     targets: caches.targets,
-    s3: caches.s3,
+    access: caches.access,
     cwd,
     client,
     imageLayers: new Set(plan.targets.flatMap(({ stage }) => results.get(stage)!.diffIds)),

@@ -15,18 +15,19 @@ import type { RegistryClient } from "../registry/client.js";
 import type { CacheWriter } from "../shared-cache/backend.js";
 import type { CacheTarget } from "../shared-cache/cache-spec.js";
 import { type EntryLayer, encodeEntry, isComplete } from "../shared-cache/entry.js";
+import { ghaPlace } from "../shared-cache/gha-place.js";
 import { localCacheWriter } from "../shared-cache/local-backend.js";
 import { s3Place } from "../shared-cache/s3-place.js";
 import { forEachLimited } from "../util/for-each-limited.js";
 import { compressedLayer } from "./assemble.js";
-import type { S3Access } from "./s3-access.js";
+import type { CacheAccess } from "./cache-access.js";
 
 export interface ExportCachesInput {
   readonly run: RunContext;
   readonly targets: readonly CacheTarget[];
   readonly cwd: string;
   readonly client: () => Promise<RegistryClient>;
-  readonly s3: S3Access;
+  readonly access: CacheAccess;
   /** Layers of the images, base layers included. */
   readonly imageLayers: ReadonlySet<DiffId>;
   /** Of the images' layers, unless a cache says otherwise. */
@@ -39,7 +40,8 @@ type WrittenTarget = Exclude<CacheTarget, { readonly type: "inline" }>;
 
 function nameOf(target: WrittenTarget): string {
   if (target.type === "registry") return `registry "${target.ref}"`;
-  return target.type === "s3" ? s3Place(target).title : `folder "${target.dest}"`;
+  if (target.type === "local") return `folder "${target.dest}"`;
+  return target.type === "s3" ? s3Place(target).title : ghaPlace(target).title;
 }
 
 /** Entries that are written at a time. */
@@ -88,7 +90,12 @@ async function exportCache(input: ExportCachesInput, target: WrittenTarget, sign
     there.set(diffId, layer);
     return layer;
   };
-  await forEachLimited(used, PARALLEL, { signal }, async (step, limited) => {
+  const finish = (): Promise<void> =>
+    writer.finish(
+      used.map(({ key }) => key),
+      { signal },
+    );
+  const writing = forEachLimited(used, PARALLEL, { signal }, async (step, limited) => {
     const presence = await writer.presence(step.key);
     if (presence === "complete" && !step.isMade) return;
     const stack = "stack" in step.result ? step.result.stack : [];
@@ -102,10 +109,14 @@ async function exportCache(input: ExportCachesInput, target: WrittenTarget, sign
     await writer.writeEntry(encodeEntry(entry), isComplete(entry), limited);
     written++;
   });
-  await writer.finish(
-    used.map(({ key }) => key),
-    { signal },
-  );
+  try {
+    await writing;
+  } catch (error) {
+    // Some places let what was written be found only now.
+    await finish().catch(() => {});
+    throw error;
+  }
+  await finish();
   return written;
 }
 
@@ -145,7 +156,7 @@ async function layerFor(
 }
 
 async function openWriter(
-  { cwd, client, s3, repositories }: ExportCachesInput,
+  { cwd, client, access, repositories }: ExportCachesInput,
   target: WrittenTarget,
   options: Abortable,
 ): Promise<CacheWriter> {
@@ -154,7 +165,11 @@ async function openWriter(
   }
   if (target.type === "s3") {
     const { s3CacheWriter } = await import("../shared-cache/s3-backend.js");
-    return s3CacheWriter(s3Place(target), await s3.options(), options);
+    return s3CacheWriter(s3Place(target), await access.options(), options);
+  }
+  if (target.type === "gha") {
+    const { ghaCacheWriter } = await import("../shared-cache/gha-backend.js");
+    return ghaCacheWriter(ghaPlace(target), await access.options(), options);
   }
   const { registryCacheWriter } = await import("../shared-cache/registry-backend.js");
   const reference = parseReference(target.ref);

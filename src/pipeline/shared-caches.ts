@@ -10,18 +10,20 @@ import type { RegistryClient } from "../registry/client.js";
 import {
   type CacheSource,
   type CacheTarget,
+  type GhaSpec,
   parseCacheFrom,
   parseCacheTo,
   type S3Spec,
 } from "../shared-cache/cache-spec.js";
+import { ghaPlace, withGhaEnvironment } from "../shared-cache/gha-place.js";
 import { INLINE_KEY, inlineDocument } from "../shared-cache/inline.js";
 import { openLocalCache } from "../shared-cache/local-backend.js";
 import { s3Place, withEnvironment } from "../shared-cache/s3-place.js";
 import { type CacheImport, SharedCaches } from "../shared-cache/shared-caches.js";
 import type { AssembleContext } from "./assemble.js";
+import { CacheAccess } from "./cache-access.js";
 import type { CacheOptions } from "./cache-options.js";
 import { documentsIn } from "./image-sources.js";
-import { S3Access } from "./s3-access.js";
 
 export interface CacheSurroundings {
   readonly store: Store;
@@ -37,7 +39,7 @@ export interface CacheSurroundings {
 export interface PlannedCaches extends AsyncDisposable {
   readonly shared: SharedCaches;
   readonly targets: readonly CacheTarget[];
-  readonly s3: S3Access;
+  readonly access: CacheAccess;
 }
 
 /** What a build asks for, checked. */
@@ -52,11 +54,18 @@ export function readCacheOptions(
   env: Readonly<Record<string, string | undefined>>,
 ): CacheSpecs {
   const completed = <T extends CacheSource | CacheTarget>(spec: T): T => {
-    if (spec.type !== "s3") return spec;
-    const whole = withEnvironment<T & S3Spec>(spec, env);
     // A cache that nobody can find is an error before anything is done.
-    s3Place(whole);
-    return whole;
+    if (spec.type === "s3") {
+      const whole = withEnvironment<T & S3Spec>(spec, env);
+      s3Place(whole);
+      return whole;
+    }
+    if (spec.type === "gha") {
+      const whole = withGhaEnvironment<T & GhaSpec>(spec, env);
+      ghaPlace(whole);
+      return whole;
+    }
+    return spec;
   };
   return {
     sources: cacheFrom.map((source) => completed(typeof source === "string" ? parseCacheFrom(source) : source)),
@@ -66,13 +75,13 @@ export function readCacheOptions(
 
 export function planCaches({ sources, targets }: CacheSpecs, around: CacheSurroundings): PlannedCaches {
   const { store, onEvent, nowMs, startedMs, env } = around;
-  const s3 = new S3Access({ env, wallMs: () => startedMs + nowMs() });
-  const imports = sources.map((source) => importOf(source, around, s3));
+  const access = new CacheAccess({ env, wallMs: () => startedMs + nowMs() });
+  const imports = sources.map((source) => importOf(source, around, access));
   const shared = new SharedCaches({ store, imports, onEvent, nowMs });
-  return { shared, targets, s3, [Symbol.asyncDispose]: () => s3[Symbol.asyncDispose]() };
+  return { shared, targets, access, [Symbol.asyncDispose]: () => access[Symbol.asyncDispose]() };
 }
 
-function importOf(source: CacheSource, { store, cwd, client }: CacheSurroundings, s3: S3Access): CacheImport {
+function importOf(source: CacheSource, { store, cwd, client }: CacheSurroundings, access: CacheAccess): CacheImport {
   switch (source.type) {
     case "registry":
       return {
@@ -95,7 +104,17 @@ function importOf(source: CacheSource, { store, cwd, client }: CacheSurroundings
         name: place.title,
         async open(options) {
           const { openS3Cache } = await import("../shared-cache/s3-backend.js");
-          return openS3Cache(place, await s3.options(), documentsIn(store), options);
+          return openS3Cache(place, await access.options(), documentsIn(store), options);
+        },
+      };
+    }
+    case "gha": {
+      const place = ghaPlace(source);
+      return {
+        name: place.title,
+        async open(options) {
+          const { openGhaCache } = await import("../shared-cache/gha-backend.js");
+          return openGhaCache(place, await access.options(), documentsIn(store), options);
         },
       };
     }

@@ -11,7 +11,8 @@ export type CacheSource =
   | { readonly type: "registry"; readonly ref: string }
   /** A folder, as written. */
   | { readonly type: "local"; readonly src: string }
-  | ({ readonly type: "s3" } & S3Spec);
+  | ({ readonly type: "s3" } & S3Spec)
+  | ({ readonly type: "gha" } & GhaSpec);
 
 /** A cache in a bucket of S3 or of a service that speaks its protocol. What is left out, the environment may say. */
 export interface S3Spec {
@@ -37,6 +38,20 @@ export interface S3Spec {
   readonly usePathStyle?: boolean;
 }
 
+/** A cache in the cache service of GitHub Actions. What is left out, the variables of the job may say. */
+export interface GhaSpec {
+  /** One of several caches of a repository; `buildkit` unless given. */
+  readonly scope?: string;
+  /** Of the service's first version: `ACTIONS_CACHE_URL`, else `ACTIONS_RESULTS_URL`, unless given. */
+  readonly url?: string;
+  /** Of its second version: `ACTIONS_RESULTS_URL` where `ACTIONS_CACHE_SERVICE_V2` is true, unless given. */
+  readonly urlV2?: string;
+  /** `ACTIONS_RUNTIME_TOKEN` unless given. */
+  readonly token?: string;
+  /** Of the service; told from its URL unless given. */
+  readonly version?: 1 | 2;
+}
+
 /** `min`: layers of the image; `max`: layers of all stages. Records are kept of all of them. */
 export type CacheMode = "min" | "max";
 
@@ -54,6 +69,7 @@ export type CacheTarget =
   | ({ readonly type: "registry"; readonly ref: string } & TargetOptions)
   | ({ readonly type: "local"; readonly dest: string } & TargetOptions)
   | ({ readonly type: "s3" } & S3Spec & TargetOptions)
+  | ({ readonly type: "gha" } & GhaSpec & TargetOptions)
   | { readonly type: "inline" };
 
 /** As BuildKit's cache of GitHub has it. */
@@ -73,21 +89,24 @@ const S3 = [
   "session_token",
   "use_path_style",
 ];
+const GHA = ["scope", "url", "url_v2", "token", "version"];
 const TARGET_KEYS: Readonly<Record<CacheTarget["type"], readonly string[]>> = {
   registry: [...COMMON_TARGET, ...LAYERS, "ref", "registry.insecure"],
   local: [...COMMON_TARGET, ...LAYERS, "dest"],
   inline: ["mode", "ignore-error"],
   s3: [...COMMON_TARGET, ...LAYERS, ...S3],
+  gha: [...COMMON_TARGET, ...LAYERS, ...GHA],
 };
 const SOURCE_KEYS: Readonly<Record<CacheSource["type"], readonly string[]>> = {
   registry: ["ref", "registry.insecure"],
   local: ["src"],
   s3: S3,
+  gha: GHA,
 };
 /** @throws OPTIONS_INVALID, OPTIONS_UNKNOWN_KEY, OPTIONS_UNSUPPORTED, REFERENCE_INVALID */
 export function parseCacheTo(text: string): CacheTarget {
   const words = new CacheWords("--cache-to", text);
-  const type = words.type(["registry", "local", "inline", "s3"]);
+  const type = words.type(["registry", "local", "inline", "s3", "gha"]);
   words.refuseOthers(type, TARGET_KEYS[type]);
   const mode = words.oneOf("mode", ["min", "max"]) ?? "min";
   if (type === "inline") {
@@ -103,16 +122,18 @@ export function parseCacheTo(text: string): CacheTarget {
   };
   if (type === "registry") return { type, ref: words.reference(), ...options };
   if (type === "s3") return { type, ...s3Spec(words), ...options };
+  if (type === "gha") return { type, ...ghaSpec(words), ...options };
   return { type, dest: words.needed("dest", "a folder"), ...options };
 }
 
 /** @throws OPTIONS_INVALID, OPTIONS_UNKNOWN_KEY, OPTIONS_UNSUPPORTED, REFERENCE_INVALID */
 export function parseCacheFrom(text: string): CacheSource {
   const words = new CacheWords("--cache-from", text);
-  const type = words.type(["registry", "local", "s3"], ["inline", "Name the image: type=registry,ref=IMAGE."]);
+  const type = words.type(["registry", "local", "s3", "gha"], ["inline", "Name the image: type=registry,ref=IMAGE."]);
   words.refuseOthers(type, SOURCE_KEYS[type]);
   if (type === "registry") return { type, ref: words.reference() };
   if (type === "s3") return { type, ...s3Spec(words) };
+  if (type === "gha") return { type, ...ghaSpec(words) };
   return { type, src: words.needed("src", "a folder") };
 }
 
@@ -133,5 +154,20 @@ function s3Spec(words: CacheWords): S3Spec {
   if (spec.name?.includes(";") === true) {
     throw words.unsupported(`name=${spec.name}`, "Give the option once for each name.");
   }
-  return Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== undefined));
+  return given(spec);
+}
+
+function ghaSpec(words: CacheWords): GhaSpec {
+  const version = words.oneOf("version", ["1", "2"]);
+  return given({
+    scope: words.text("scope"),
+    url: words.text("url"),
+    urlV2: words.text("url_v2"),
+    token: words.text("token"),
+    version: version === undefined ? undefined : version === "1" ? 1 : 2,
+  });
+}
+
+function given<T extends object>(spec: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== undefined)) as Partial<T> as never;
 }

@@ -9,7 +9,7 @@ import { formatReference, parseReference } from "../oci/reference.js";
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Types that BuildKit has and this version has not. */
-const UNSUPPORTED_TYPES: readonly string[] = ["gha", "azblob"];
+const UNSUPPORTED_TYPES: readonly string[] = ["azblob"];
 /** Attributes that mean nothing here unless they say what happens anyway. */
 const FIXED: ReadonlyMap<string, readonly [value: boolean, hint: string]> = new Map([
   ["ignore-error", [true, "A failed export is always a warning and never fails a build; leave it out."]],
@@ -24,6 +24,9 @@ const UNSUPPORTED_KEYS: ReadonlyMap<string, string> = new Map([
   ["touch_refresh", "Layers are not written again to look new: let the bucket keep them, or expire all of the cache."],
   ["upload_parallelism", "Four entries are written at a time."],
   ["disable_accept_encoding", "That header is never part of the signature."],
+  ["repository", "What the cache has is asked of the cache itself; leave it out."],
+  ["ghtoken", "What the cache has is asked of the cache itself; leave it out."],
+  ["timeout", "It is for --cache-to: what cannot be read soon is given up anyway."],
   ["retry_mode", "Requests that may succeed later are tried four times."],
   ["retry_max_attempts", "Requests that may succeed later are tried four times."],
 ]);

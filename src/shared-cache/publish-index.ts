@@ -28,8 +28,7 @@ export async function publishIndex(
   isNew: boolean,
   options: Abortable,
 ): Promise<void> {
-  const front = new Set<CacheKey>(existing.entries.slice(0, FRONT).map(({ key }) => key));
-  if (!isNew && own.every(({ key }) => front.has(key))) return;
+  if (!isNew && isInFront(existing.entries, own)) return;
   let others = existing.entries;
   for (let merge = 0; merge < MERGES; merge++) {
     const digest = await place.write(mergeEntries(own, others), options);
@@ -38,4 +37,10 @@ export async function publishIndex(
     if (now.digest === digest || own.every(({ key }) => there.has(key))) return;
     others = now.entries;
   }
+}
+
+/** Whether all of `own` are among those of the index that leave it last. */
+export function isInFront(existing: readonly IndexedEntry[], own: readonly IndexedEntry[]): boolean {
+  const front = new Set<CacheKey>(existing.slice(0, FRONT).map(({ key }) => key));
+  return own.every(({ key }) => front.has(key));
 }

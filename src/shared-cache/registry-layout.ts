@@ -38,11 +38,12 @@ export function isCacheIndex(index: ImageIndex): boolean {
 
 /** The entries of an index, in its order; what is none is left out. */
 export function entriesOf(index: ImageIndex): readonly IndexedEntry[] {
-  return index.manifests.flatMap(({ mediaType, digest, size, artifactType, annotations = {} }) => {
+  return index.manifests.flatMap(({ mediaType, digest, size, data, artifactType, annotations = {} }) => {
     const key = Object.hasOwn(annotations, KEY_ANNOTATION) ? annotations[KEY_ANNOTATION]! : "";
     if (!isKey(key) || artifactType !== ENTRY_TYPE) return [];
     const isComplete = Object.hasOwn(annotations, COMPLETE_ANNOTATION);
-    return [{ key: key as CacheKey, descriptor: { mediaType, digest, size }, isComplete }];
+    const descriptor = { mediaType, digest, size, ...(data === undefined ? {} : { data }) };
+    return [{ key: key as CacheKey, descriptor, isComplete }];
   });
 }
 
@@ -57,16 +58,16 @@ export function mergeEntries(own: readonly IndexedEntry[], others: readonly Inde
 }
 
 /** The index of `entries`, newest use first; as many as fit. */
-export function encodeCacheIndex(entries: readonly IndexedEntry[]): Buffer {
-  const manifests = entries.slice(0, MAX_ENTRIES).map(({ key, descriptor, isComplete }) => ({
-    ...descriptor,
-    artifactType: ENTRY_TYPE,
-    annotations: { [KEY_ANNOTATION]: key, ...(isComplete ? { [COMPLETE_ANNOTATION]: "true" } : {}) },
-  }));
-  for (;;) {
-    const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.oci.index, artifactType: INDEX_TYPE, manifests };
-    const bytes = Buffer.from(JSON.stringify(index));
-    if (bytes.length <= MAX_BYTES) return bytes;
-    manifests.length = Math.floor(manifests.length / 2);
+export function encodeCacheIndex(entries: readonly IndexedEntry[], maxBytes: number = MAX_BYTES): Buffer {
+  const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.oci.index, artifactType: INDEX_TYPE };
+  const manifests: object[] = [];
+  let bytes = Buffer.byteLength(JSON.stringify({ ...index, manifests }));
+  for (const { key, descriptor, isComplete } of entries.slice(0, MAX_ENTRIES)) {
+    const annotations = { [KEY_ANNOTATION]: key, ...(isComplete ? { [COMPLETE_ANNOTATION]: "true" } : {}) };
+    const manifest = { ...descriptor, artifactType: ENTRY_TYPE, annotations };
+    bytes += Buffer.byteLength(JSON.stringify(manifest)) + 1;
+    if (bytes > maxBytes) break;
+    manifests.push(manifest);
   }
+  return Buffer.from(JSON.stringify({ ...index, manifests }));
 }

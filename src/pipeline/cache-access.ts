@@ -1,26 +1,32 @@
-/** How one build reaches buckets: made when the first is needed, as the HTTP library takes a while to load. */
+/** How one build reaches caches of services: made when the first is needed, as the HTTP library takes a while to load. */
 import type { Transport } from "../http/transport.js";
-import type { S3ClientOptions } from "../shared-cache/s3-client.js";
 import { VERSION } from "../version.js";
 
-export interface S3AccessOptions {
+export interface CacheAccessOptions {
   /** For its proxies. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
 }
 
+/** What clients of such services are made with. */
+export interface CacheClientOptions {
+  /** Follows no redirects. */
+  readonly transport: Transport;
+  readonly wallMs: () => number;
+}
+
 const CONNECTIONS_PER_ORIGIN = 6;
 
-export class S3Access implements AsyncDisposable {
-  readonly #options: S3AccessOptions;
+export class CacheAccess implements AsyncDisposable {
+  readonly #options: CacheAccessOptions;
   #transport: Promise<Transport> | undefined;
 
-  constructor(options: S3AccessOptions) {
+  constructor(options: CacheAccessOptions) {
     this.#options = options;
   }
 
-  async options(): Promise<S3ClientOptions> {
+  async options(): Promise<CacheClientOptions> {
     this.#transport ??= this.#connect();
     return { transport: await this.#transport, wallMs: this.#options.wallMs };
   }

@@ -1,0 +1,89 @@
+/**
+ * The index of a cache whose entries are written once: each state of it is an entry of its own, numbered from 1. A number can
+ * be taken once only, so whoever takes the next one has merged with all before it, and nothing of parallel jobs is lost. A
+ * job that died with a number taken is noticed: after a while its number is passed over.
+ */
+import type { CacheKey } from "../cache/key.js";
+import type { Clock } from "../http/clock.js";
+import type { Abortable } from "../oci/blobs.js";
+import { type IndexedEntry, mergeEntries } from "./registry-layout.js";
+
+export interface NumberedIndex {
+  /** 0 when there is none yet. */
+  readonly number: number;
+  readonly entries: readonly IndexedEntry[];
+}
+
+export interface NumberedPlace {
+  /** The newest that can be read; what was written a few seconds ago may not be it. */
+  newest(options: Abortable): Promise<NumberedIndex>;
+  /** The index of that number; `undefined` when it cannot be read. */
+  at(number: number, options: Abortable): Promise<NumberedIndex | undefined>;
+  /** Returns false, and writes nothing, when somebody has the number. */
+  write(number: number, entries: readonly IndexedEntry[], options: Abortable): Promise<boolean>;
+}
+
+/** How long a number may be taken without an index under it. */
+export const DEAD_MS = 15_000;
+const POLL_MS = 1_500;
+
+/** Adds `own`, newest use first, to what the index has; returns the state that holds them. */
+export async function publishNumbered(
+  place: NumberedPlace,
+  existing: NumberedIndex,
+  own: readonly IndexedEntry[],
+  clock: Clock,
+  options: Abortable,
+): Promise<NumberedIndex> {
+  let base = existing;
+  let next = base.number + 1;
+  let takenSinceMs: number | undefined;
+  const isDone = (now: NumberedIndex): boolean => hasAll(now, own, existing);
+  for (;;) {
+    const startedMs = clock.monotonicMs();
+    const merged = mergeEntries(own, base.entries);
+    if (await place.write(next, merged, options)) {
+      const written = { number: next, entries: merged };
+      if (clock.monotonicMs() - startedMs < DEAD_MS / 2) return written;
+      // It took so long that others may have passed over the number.
+      const later = await laterThan(place, next, options);
+      if (later === undefined || isDone(later)) return later ?? written;
+      base = later;
+      next = base.number + 1;
+      takenSinceMs = undefined;
+      continue;
+    }
+    takenSinceMs ??= startedMs;
+    await clock.sleep(POLL_MS * (1 + clock.random()), options.signal);
+    const now = await place.newest(options);
+    if (now.number >= next) {
+      if (isDone(now)) return now;
+      base = now;
+      next = base.number + 1;
+      takenSinceMs = undefined;
+    } else if (clock.monotonicMs() - takenSinceMs >= DEAD_MS) {
+      next++;
+      takenSinceMs = undefined;
+    }
+  }
+}
+
+async function laterThan(place: NumberedPlace, number: number, options: Abortable): Promise<NumberedIndex | undefined> {
+  const [newest, following] = await Promise.all([place.newest(options), place.at(number + 1, options)]);
+  if (newest.number > number) return newest;
+  return following;
+}
+
+/** Whether `now` has all of `own`, or what somebody else made of a key since `before`. */
+function hasAll(now: NumberedIndex, own: readonly IndexedEntry[], before: NumberedIndex): boolean {
+  const byKey = ({ entries }: NumberedIndex): ReadonlyMap<CacheKey, IndexedEntry> =>
+    new Map(entries.map((entry) => [entry.key, entry]));
+  const there = byKey(now);
+  const old = byKey(before);
+  return own.every(({ key, descriptor, isComplete }) => {
+    const entry = there.get(key);
+    if (entry === undefined || (isComplete && !entry.isComplete)) return false;
+    const { digest } = entry.descriptor;
+    return digest === descriptor.digest || digest !== old.get(key)?.descriptor.digest;
+  });
+}
