@@ -135,10 +135,10 @@ export class GhaConnection {
   /** What a reply says for people: one short line, without what may be a secret. */
   said(value: JsonObject): string {
     const text = [value["msg"], value["message"]].find((part) => typeof part === "string") ?? "";
-    const { token } = this.#place;
-    const line = [token, ...token.split(".").filter((part) => part.length >= 8)]
-      .reduce((rest, secret) => rest.replaceAll(secret, "…"), text as string)
-      .replace(/[^\x20-\x7e]+/g, " ")
+    const { token, url } = this.#place;
+    const line = [token, ...token.split("."), url.pathname]
+      .filter((secret) => secret.length >= 8)
+      .reduce((rest, secret) => rest.replaceAll(secret, "…"), (text as string).replace(/[^\x20-\x7e]+/g, " "))
       .replace(/[a-z]+:\/\/\S*|\S{48,}/gi, "…")
       .trim();
     return line.length > MAX_SAID ? `${line.slice(0, MAX_SAID)}…` : line;

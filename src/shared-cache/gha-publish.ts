@@ -25,7 +25,13 @@ export interface NumberedPlace {
 
 /** How long a number may be taken without an index under it. */
 export const DEAD_MS = 15_000;
-const POLL_MS = 1_500;
+const FIRST_POLL_MS = 400;
+const LAST_POLL_MS = 3_000;
+
+/** How long to wait before asking once more, after so many times. */
+export function pollMs(times: number, clock: Clock): number {
+  return Math.min(LAST_POLL_MS, FIRST_POLL_MS * 2 ** times) * (0.5 + clock.random() / 2);
+}
 
 /** Adds `own`, newest use first, to what the index has; returns the state that holds them. */
 export async function publishNumbered(
@@ -35,43 +41,59 @@ export async function publishNumbered(
   clock: Clock,
   options: Abortable,
 ): Promise<NumberedIndex> {
+  let mine = own;
   let base = existing;
   let next = base.number + 1;
   let takenSinceMs: number | undefined;
-  const isDone = (now: NumberedIndex): boolean => hasAll(now, own, existing);
+  let polls = 0;
+  const passed: number[] = [];
+  const goOnFrom = (newer: NumberedIndex): void => {
+    base = newer;
+    next = newer.number + 1;
+    takenSinceMs = undefined;
+    polls = 0;
+  };
   for (;;) {
     const startedMs = clock.monotonicMs();
-    const merged = mergeEntries(own, base.entries);
+    const merged = mergeEntries(mine, base.entries);
     if (await place.write(next, merged, options)) {
       const written = { number: next, entries: merged };
-      if (clock.monotonicMs() - startedMs < DEAD_MS / 2) return written;
-      // It took so long that others may have passed over the number.
-      const later = await laterThan(place, next, options);
-      if (later === undefined || isDone(later)) return later ?? written;
-      base = later;
-      next = base.number + 1;
-      takenSinceMs = undefined;
+      const mayBePassed = clock.monotonicMs() - startedMs >= DEAD_MS / 2;
+      if (!mayBePassed && passed.length === 0) return written;
+      // Whoever was passed over may live after all. Either it sees the number after its own, or we see its.
+      const [late, later] = await Promise.all([readAll(place, passed, options), laterThan(place, next, options)]);
+      mine = mergeEntries(mine, late);
+      const latest = later ?? written;
+      if (hasAll(latest, mine, existing)) return latest;
+      goOnFrom(latest);
       continue;
     }
     takenSinceMs ??= startedMs;
-    await clock.sleep(POLL_MS * (1 + clock.random()), options.signal);
+    await clock.sleep(pollMs(polls++, clock), options.signal);
     const now = await place.newest(options);
     if (now.number >= next) {
-      if (isDone(now)) return now;
-      base = now;
-      next = base.number + 1;
-      takenSinceMs = undefined;
+      if (hasAll(now, mine, existing)) return now;
+      goOnFrom(now);
     } else if (clock.monotonicMs() - takenSinceMs >= DEAD_MS) {
-      next++;
+      passed.push(next++);
       takenSinceMs = undefined;
     }
   }
 }
 
+async function readAll(
+  place: NumberedPlace,
+  numbers: readonly number[],
+  options: Abortable,
+): Promise<readonly IndexedEntry[]> {
+  const found = await Promise.all(numbers.map((number) => place.at(number, options)));
+  return found.flatMap((index) => index?.entries ?? []);
+}
+
+/** A newer state than that of `number`: the newest, or the one that follows. */
 async function laterThan(place: NumberedPlace, number: number, options: Abortable): Promise<NumberedIndex | undefined> {
   const [newest, following] = await Promise.all([place.newest(options), place.at(number + 1, options)]);
-  if (newest.number > number) return newest;
-  return following;
+  return newest.number > number ? newest : following;
 }
 
 /** Whether `now` has all of `own`, or what somebody else made of a key since `before`. */

@@ -8,13 +8,12 @@ import { MAX_DOCUMENT_BYTES } from "../util/strict-json.js";
 import { type GhaClientOptions, GhaConnection } from "./gha-connection.js";
 import { downloadContent, uploadBlocks } from "./gha-content.js";
 import type { GhaPlace } from "./gha-place.js";
-import { DEAD_MS, type NumberedIndex } from "./gha-publish.js";
+import { DEAD_MS, type NumberedIndex, pollMs } from "./gha-publish.js";
 import { type EntryUpload, type FoundEntry, type GhaService, ghaService } from "./gha-service.js";
 import { encodeCacheIndex, entriesOf, type IndexedEntry, isCacheIndex } from "./registry-layout.js";
 
 /** A slow upload of somebody else is waited for; a dead one looks the same until then. */
 const SLOW_BYTES_PER_MS = 4 * 1024;
-const POLL_MS = 2_000;
 /** Names that content can have: those who died with one taken leave the next. */
 const MAX_NAMES = 9;
 
@@ -133,8 +132,8 @@ export class GhaStore {
   async #appears(name: string, withinMs: number, options: Abortable): Promise<boolean> {
     const { clock } = this.#connection;
     const untilMs = clock.monotonicMs() + withinMs;
-    while (clock.monotonicMs() < untilMs) {
-      await clock.sleep(POLL_MS * (1 + clock.random()), options.signal);
+    for (let polls = 0; clock.monotonicMs() < untilMs; polls++) {
+      await clock.sleep(pollMs(polls, clock), options.signal);
       if (await this.hasContent(name, options)) return true;
     }
     return false;

@@ -31,15 +31,15 @@ export class AzureBlobs {
     this.#blobs.get(id)!.content = content;
   }
 
-  answer(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
+  answer(request: IncomingMessage, body: Buffer, response: ServerResponse): ServerResponse {
     const { method = "", url = "", headers } = request;
     const [path, query = ""] = url.split("?") as [string, string?];
     const id = path.slice("/container/".length);
     const blob = this.#blobs.get(id);
-    const refuse = (status: number, code: string): void => {
+    const refuse = (status: number, code: string): ServerResponse => {
       const sent = `${url}\n${request.rawHeaders.join("\n")}`.replaceAll("<", "").replaceAll("&", "&amp;");
       response.writeHead(status, { "content-type": "application/xml", "x-ms-error-code": code });
-      response.end(`\ufeff<?xml version="1.0"?><Error><Code>${code}</Code><Message>${sent}</Message></Error>`);
+      return response.end(`\ufeff<?xml version="1.0"?><Error><Code>${code}</Code><Message>${sent}</Message></Error>`);
     };
     // A token of another service makes Azure judge that, not the signature.
     if (headers.authorization !== undefined) return refuse(401, "InvalidAuthenticationInfo");
@@ -52,7 +52,7 @@ export class AzureBlobs {
     if (method === "GET") return this.#read(blob, headers.range, response, refuse);
     if (method !== "PUT") return refuse(405, "UnsupportedHttpVerb");
     if (headers["content-length"] === undefined) return refuse(411, "MissingContentLengthHeader");
-    const done = (): void => void response.writeHead(201, { etag: '"0x1"' }).end();
+    const done = (): ServerResponse => response.writeHead(201, { etag: '"0x1"' }).end();
     switch (rest.get("comp")) {
       case null:
         if (headers["x-ms-blob-type"] !== "BlockBlob") return refuse(400, "MissingRequiredHeader");
@@ -60,7 +60,8 @@ export class AzureBlobs {
         return done();
       case "block": {
         const blockId = rest.get("blockid") ?? "";
-        if (!/^[A-Za-z0-9+/]+=*$/.test(blockId) || blockId.length > 88) return refuse(400, "InvalidQueryParameterValue");
+        if (!/^[A-Za-z0-9+/]+=*$/.test(blockId) || blockId.length > 88)
+          return refuse(400, "InvalidQueryParameterValue");
         if (body.length === 0) return refuse(400, "InvalidHeaderValue");
         const [other] = blob.blocks.keys();
         if (other !== undefined && other.length !== blockId.length) return refuse(400, "InvalidBlobOrBlock");
@@ -85,13 +86,10 @@ export class AzureBlobs {
     { content }: Blob,
     range: string | undefined,
     response: ServerResponse,
-    refuse: (status: number, code: string) => void,
-  ): void {
+    refuse: (status: number, code: string) => ServerResponse,
+  ): ServerResponse {
     if (content === undefined) return refuse(404, "BlobNotFound");
-    if (range === undefined) {
-      response.writeHead(200, { "content-length": content.length }).end(content);
-      return;
-    }
+    if (range === undefined) return response.writeHead(200, { "content-length": content.length }).end(content);
     const from = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? Number.NaN);
     if (!(from < content.length)) return refuse(416, "InvalidRange");
     const part = content.subarray(from);
@@ -99,7 +97,7 @@ export class AzureBlobs {
       "content-length": part.length,
       "content-range": `bytes ${from}-${content.length - 1}/${content.length}`,
     });
-    response.end(part);
+    return response.end(part);
   }
 
   /** With characters that may be written in several ways, of which only one is signed. */

@@ -53,6 +53,7 @@ export async function startGhaServer(prefix = ""): Promise<GhaServer> {
   const blobs = new AzureBlobs();
   const entries: GhaEntry[] = [];
   const requests: string[] = [];
+  let last = 0;
   const jwt = (payload: object): string => {
     const head = Buffer.from('{"alg":"HS256","typ":"JWT"}').toString("base64url");
     const text = `${head}.${Buffer.from(JSON.stringify(payload)).toString("base64url")}`;
@@ -66,11 +67,11 @@ export async function startGhaServer(prefix = ""): Promise<GhaServer> {
     const body = Buffer.concat(chunks);
     response.on("finish", () => requests.push(`${method} ${shown(url, body)} ${response.statusCode}`));
     if (handle.intercept?.(request, response, body) === true) return;
-    if (url.startsWith("/container/")) return blobs.answer(request, body, response);
+    if (url.startsWith("/container/")) return void blobs.answer(request, body, response);
     const scopes = scopesOf(request.headers.authorization, key);
     const path = url.startsWith(prefix) ? url.slice(prefix.length) : "";
-    if (path.startsWith(V2)) return second(path.slice(V2.length), request, body, scopes, response);
-    if (path.startsWith(`${V1}/`)) return first(path.slice(V1.length), request, body, scopes, response);
+    if (path.startsWith(V2)) return void second(path.slice(V2.length), request, body, scopes, response);
+    if (path.startsWith(`${V1}/`)) return void first(path.slice(V1.length), request, body, scopes, response);
     response.writeHead(404).end("nothing here");
   });
 
@@ -86,7 +87,8 @@ export async function startGhaServer(prefix = ""): Promise<GhaServer> {
   }
 
   function reserve(name: string, version: string, scope: string): GhaEntry | "taken" | "busy" {
-    if (entries.some((entry) => entry.name === name && entry.version === version && entry.scope === scope)) return "taken";
+    if (entries.some((entry) => entry.name === name && entry.version === version && entry.scope === scope))
+      return "taken";
     if (handle.budget <= 0) {
       setTimeout(() => {
         handle.budget = Number.POSITIVE_INFINITY;
@@ -95,7 +97,7 @@ export async function startGhaServer(prefix = ""): Promise<GhaServer> {
     }
     handle.budget--;
     const entry: GhaEntry = {
-      id: entries.length + 1,
+      id: ++last,
       name,
       version,
       scope,
@@ -113,11 +115,10 @@ export async function startGhaServer(prefix = ""): Promise<GhaServer> {
     body: Buffer,
     scopes: readonly Scope[] | undefined,
     response: ServerResponse,
-  ): void {
-    const reply = (status: number, value: object, headers: Record<string, string> = {}): void => {
+  ): ServerResponse {
+    const reply = (status: number, value: object, headers: Record<string, string> = {}): ServerResponse =>
       response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(value));
-    };
-    const refuse = (status: number, code: string, headers?: Record<string, string>): void =>
+    const refuse = (status: number, code: string, headers?: Record<string, string>): ServerResponse =>
       reply(status, { code, msg: `${code} of ${request.headers.authorization}` }, headers);
     if (request.method !== "POST") return refuse(404, "bad_route");
     if (request.headers["content-type"] !== "application/json") return refuse(404, "bad_route");
@@ -149,7 +150,8 @@ export async function startGhaServer(prefix = ""): Promise<GhaServer> {
       }
       case "GetCacheEntryDownloadURL": {
         const { restore_keys: prefixes = [] } = message;
-        if (!Array.isArray(prefixes) || prefixes.length > 9 || !prefixes.every(isName)) return refuse(400, "invalid_argument");
+        if (!Array.isArray(prefixes) || prefixes.length > 9 || !prefixes.every(isName))
+          return refuse(400, "invalid_argument");
         const keys = [name, ...(prefixes as string[])];
         const entry = keys.map((one) => find(one, version, scopes)).find((one) => one !== undefined);
         if (entry === undefined) return reply(200, { ok: false });
@@ -167,16 +169,18 @@ export async function startGhaServer(prefix = ""): Promise<GhaServer> {
     body: Buffer,
     scopes: readonly Scope[] | undefined,
     response: ServerResponse,
-  ): void {
-    const reply = (status: number, value?: object): void => {
+  ): ServerResponse {
+    const reply = (status: number, value?: object): ServerResponse => {
       response.writeHead(status, { "content-type": "application/json; charset=utf-8; api-version=6.0-preview.1" });
-      response.end(value === undefined ? undefined : JSON.stringify(value));
+      return response.end(value === undefined ? undefined : JSON.stringify(value));
     };
-    const refuse = (status: number, typeKey: string, headers: Record<string, string> = {}): void => {
+    const refuse = (status: number, typeKey: string, headers: Record<string, string> = {}): ServerResponse => {
       const message = `${typeKey} of ${request.headers.authorization} at ${request.url}`;
-      response.writeHead(status, headers).end(`\ufeff${JSON.stringify({ $id: "1", message, typeKey, errorCode: 0 })}`);
+      const value = { $id: "1", message, typeKey, errorCode: 0 };
+      return response.writeHead(status, headers).end(`\ufeff${JSON.stringify(value)}`);
     };
-    if (!/^application\/json;api-version=/.test(request.headers.accept ?? "")) return refuse(400, "VssVersionException");
+    if (!/^application\/json;api-version=/.test(request.headers.accept ?? ""))
+      return refuse(400, "VssVersionException");
     if (scopes === undefined) return refuse(401, "UnauthorizedException");
     const { pathname, searchParams } = new URL(path, "http://h");
     const own = scopes.find(({ Permission }) => (Permission & 2) !== 0)?.Scope;
@@ -221,7 +225,7 @@ export async function startGhaServer(prefix = ""): Promise<GhaServer> {
     blobs.sign(String(id), "r");
     blobs.setContent(String(id), Buffer.concat(content));
     entry.isDone = true;
-    reply(204);
+    return reply(204);
   }
 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
