@@ -25,7 +25,7 @@ import { type IndexedEntry, mergeEntries } from "./registry-layout.js";
 const READ_WAIT_MS = 20_000;
 const WRITE_WAIT_MS = 120_000;
 /** Larger documents are entries of their own. */
-const MAX_EMBEDDED = 32 * 1024;
+const MAX_EMBEDDED = 16 * 1024;
 /** An export may be cut off: now and then it makes known what it wrote. */
 const PUBLISH_MS = 60_000;
 

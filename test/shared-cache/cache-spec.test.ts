@@ -42,6 +42,11 @@ describe("--cache-from", () => {
         usePathStyle: true,
       },
     ],
+    ["type=gha", { type: "gha" }],
+    [
+      "type=gha,scope=app,url=https://a,url_v2=https://b,token=t,version=2",
+      { type: "gha", scope: "app", url: "https://a", urlV2: "https://b", token: "t", version: 2 },
+    ],
     ['type=local,"src=a,b"', { type: "local", src: "a,b" }],
   ])("%s", (text, expected) => {
     expect(parseCacheFrom(text)).toEqual(expected);
@@ -62,7 +67,10 @@ describe("--cache-from", () => {
     ["type=s3,bucket=b,use_path_style=yes", "OPTIONS_INVALID"],
     ["type=s3,bucket=", "OPTIONS_INVALID"],
     ["type=s3,bucket=b,mode=max", "OPTIONS_UNKNOWN_KEY"],
-    ["type=gha", "OPTIONS_UNSUPPORTED"],
+    ["type=gha,timeout=5m", "OPTIONS_UNSUPPORTED"],
+    ["type=gha,version=3", "OPTIONS_INVALID"],
+    ["type=gha,token=", "OPTIONS_INVALID"],
+    ["type=gha,ref=app", "OPTIONS_UNKNOWN_KEY"],
     ["type=azblob,name=n", "OPTIONS_UNSUPPORTED"],
     ["type=local,src=a,digest=sha256:x", "OPTIONS_UNSUPPORTED"],
     ["type=registry,ref=a,registry.insecure=true", "OPTIONS_UNSUPPORTED"],
@@ -103,6 +111,7 @@ describe("--cache-to", () => {
       { type: "registry", ref: "docker.io/library/app:latest", ...usual },
     ],
     ["type=s3,bucket=b,mode=max", { type: "s3", bucket: "b", ...usual, mode: "max" }],
+    ["type=gha,scope=app,mode=max", { type: "gha", scope: "app", ...usual, mode: "max" }],
     ["type=inline", { type: "inline" }],
     ["type=inline,mode=min", { type: "inline" }],
   ])("%s", (text, expected) => {
@@ -129,14 +138,17 @@ describe("--cache-to", () => {
     ["type=s3,bucket=b,retry_max_attempts=8", "OPTIONS_UNSUPPORTED"],
     ["type=s3,bucket=b,disable_accept_encoding=true", "OPTIONS_UNSUPPORTED"],
     ["type=s3,bucket=b,ignore-error=false", "OPTIONS_UNSUPPORTED"],
+    ["type=gha,repository=o/r", "OPTIONS_UNSUPPORTED"],
+    ["type=gha,ghtoken=t", "OPTIONS_UNSUPPORTED"],
+    ["type=gha,ignore-error=false", "OPTIONS_UNSUPPORTED"],
   ])("refuses %s", (text, code) => {
     expect(failure(() => parseCacheTo(text)).code).toBe(code);
   });
 
   test("names what is not supported, and what is", () => {
-    expect(failure(() => parseCacheTo("type=gha,scope=b"))).toMatchObject({
-      message: '"--cache-to type=gha,scope=b": "type=gha" is not supported',
-      hint: "Expected one of registry, local, inline, s3.",
+    expect(failure(() => parseCacheTo("type=azblob,name=b"))).toMatchObject({
+      message: '"--cache-to type=azblob,name=b": "type=azblob" is not supported',
+      hint: "Expected one of registry, local, inline, s3, gha.",
     });
   });
 
@@ -150,7 +162,9 @@ describe("--cache-to", () => {
     "type=s4,session_token=canary",
     "access_key_id=canary",
     "type=s3,endpoint_url=https://u:canary@h,mode=all",
-    "type=gha,token=canary,url=u",
+    "type=gha,token=canary,mode=all",
+    "type=gha,token=x,url=https://h/canary,version=3",
+    "type=gha,ghtoken=canary",
   ])("shows no secret of %s: L1", (text) => {
     const error = failure(() => parseCacheTo(text));
     expect(JSON.stringify([error.message, error.hint, (error as { details?: unknown }).details])).not.toContain(

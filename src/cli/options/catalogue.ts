@@ -182,8 +182,8 @@ export const HONOURED_OPTIONS: readonly HonouredOption<BuildRequest>[] = [
     placeholder: "spec",
     group: "Cache",
     help:
-      "Cache to ask for what the store does not know: a reference, type=registry,ref=…, type=local,src=… or " +
-      "type=s3,region=…,bucket=… (repeat; the first that has it counts)",
+      "Cache to ask for what the store does not know: a reference, type=registry,ref=…, type=local,src=…, " +
+      "type=s3,region=…,bucket=… or type=gha (repeat; the first that has it counts)",
     apply: (request, value) => request.cacheFrom.push(value),
   },
   {
@@ -192,8 +192,8 @@ export const HONOURED_OPTIONS: readonly HonouredOption<BuildRequest>[] = [
     placeholder: "spec",
     group: "Cache",
     help:
-      "Cache to write to: type=registry,ref=…, type=local,dest=…, type=s3,region=…,bucket=… or type=inline, with mode=min " +
-      "(layers of the image) or mode=max (of all stages) (repeat)",
+      "Cache to write to: type=registry,ref=…, type=local,dest=…, type=s3,region=…,bucket=…, type=gha or type=inline, with " +
+      "mode=min (layers of the image) or mode=max (of all stages) (repeat)",
     apply: (request, value) => request.cacheTo.push(value),
   },
   {
