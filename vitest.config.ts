@@ -17,7 +17,7 @@ const BUILDS = [
   "test/compression/archive-formats.test.ts",
   "test/http/pace.test.ts",
   "test/images/**/*.test.ts",
-  "test/shared-cache/{backends,gha-store}.test.ts",
+  "test/shared-cache/{backends,gha-backend,gha-store}.test.ts",
 ];
 
 // `unit` is quick enough for every commit; like `builds` it needs nothing but Node. `e2e` talks to real registries, engines

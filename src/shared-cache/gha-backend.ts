@@ -40,7 +40,7 @@ export async function openGhaCache(
   documents: DocumentCache,
   options: Abortable,
 ): Promise<CacheReader> {
-  const store = await GhaStore.open(place, clientOptions, READ_WAIT_MS);
+  const store = new GhaStore(place, clientOptions, READ_WAIT_MS);
   const indexes = await Promise.all(place.indexes.map((prefix) => store.newestIndex(prefix, options)));
   if (indexes.every((index) => index === undefined)) {
     throw new OcibuildError("IMAGE_NOT_FOUND", `there is no cache in ${place.title}`, {
@@ -81,7 +81,7 @@ export async function ghaCacheWriter(
     });
   }
   const clock: Clock = clientOptions.clock ?? systemClock;
-  const store = await GhaStore.open(place, clientOptions, WRITE_WAIT_MS);
+  const store = new GhaStore(place, clientOptions, WRITE_WAIT_MS);
   let own = await store.newestOrEmpty(ownIndex, options);
   const others = await Promise.all(
     place.indexes.filter((prefix) => prefix !== ownIndex).map((prefix) => store.newestOrEmpty(prefix, options)),

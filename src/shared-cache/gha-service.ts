@@ -1,7 +1,5 @@
 /** The cache service of GitHub Actions as both versions of its protocol offer it: entries that are written once. */
 import type { Abortable } from "../oci/blobs.js";
-import type { GhaConnection } from "./gha-connection.js";
-import type { GhaPlace } from "./gha-place.js";
 
 /** An entry that can be read. */
 export interface FoundEntry {
@@ -35,9 +33,4 @@ export interface GhaService {
   find(name: string, options: Abortable): Promise<FoundEntry | undefined>;
   /** Takes a name; `undefined` when somebody has it, whether the content is there or not. @throws REGISTRY_… */
   reserve(name: string, sizeBytes: number, options: Abortable): Promise<EntryUpload | undefined>;
-}
-
-export async function ghaService({ version }: GhaPlace, connection: GhaConnection): Promise<GhaService> {
-  if (version === 1) return (await import("./gha-service-v1.js")).ghaServiceV1(connection);
-  return (await import("./gha-service-v2.js")).ghaServiceV2(connection);
 }

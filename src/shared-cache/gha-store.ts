@@ -9,7 +9,9 @@ import { type GhaClientOptions, GhaConnection } from "./gha-connection.js";
 import { downloadContent, uploadBlocks } from "./gha-content.js";
 import type { GhaPlace } from "./gha-place.js";
 import { DEAD_MS, type NumberedIndex, pollMs } from "./gha-publish.js";
-import { type EntryUpload, type FoundEntry, type GhaService, ghaService } from "./gha-service.js";
+import type { EntryUpload, FoundEntry, GhaService } from "./gha-service.js";
+import { ghaServiceV1 } from "./gha-service-v1.js";
+import { ghaServiceV2 } from "./gha-service-v2.js";
 import { encodeCacheIndex, entriesOf, type IndexedEntry, isCacheIndex } from "./registry-layout.js";
 
 /** A slow upload of somebody else is waited for; a dead one looks the same until then. */
@@ -22,16 +24,11 @@ export class GhaStore {
   readonly #connection: GhaConnection;
   readonly #service: GhaService;
 
-  private constructor(place: GhaPlace, connection: GhaConnection, service: GhaService) {
-    this.#place = place;
-    this.#connection = connection;
-    this.#service = service;
-  }
-
   /** @param maxWaitMs see `GhaConnection` */
-  static async open(place: GhaPlace, options: GhaClientOptions, maxWaitMs: number): Promise<GhaStore> {
-    const connection = new GhaConnection(place, options, maxWaitMs);
-    return new GhaStore(place, connection, await ghaService(place, connection));
+  constructor(place: GhaPlace, options: GhaClientOptions, maxWaitMs: number) {
+    this.#place = place;
+    this.#connection = new GhaConnection(place, options, maxWaitMs);
+    this.#service = place.version === 1 ? ghaServiceV1(this.#connection) : ghaServiceV2(this.#connection);
   }
 
   /** The newest state of the index whose names begin with `prefix`; `undefined` when there is none. @throws DOCUMENT_INVALID */

@@ -19,7 +19,7 @@ interface Scene extends AsyncDisposable {
   writer(): Promise<CacheWriter>;
 }
 
-async function scene(): Promise<Scene> {
+async function scene(version: 1 | 2 = 2): Promise<Scene> {
   const server = await startGhaServer();
   const transport: Transport = createTransport({
     userAgent: "test",
@@ -29,7 +29,7 @@ async function scene(): Promise<Scene> {
     maxRedirects: 0,
   });
   const clock = new FastClock();
-  const place = ghaPlace({ urlV2: server.url, token: server.token("refs/heads/main") });
+  const place = ghaPlace({ url: server.url, version, token: server.token("refs/heads/main") });
   const documents = new Map<string, Buffer>();
   const cache: DocumentCache = {
     read: async (digest) => documents.get(digest),
@@ -138,5 +138,44 @@ describe("an index", () => {
     const reader = await at.reader();
     expect(await reader.find(key(entries[0]!), {})).toEqual(entries[0]);
     expect(await reader.find(key(entries.at(-1)!), {})).toBeUndefined();
+  });
+});
+
+describe.each([1, 2] as const)("a request of an export that fails, version %i of the service,", (version) => {
+  const entries = [testEntry("small", layer), large];
+  const exportAll = async (at: Scene): Promise<void> => {
+    const writer = await at.writer();
+    for (const entry of entries) await writeAll(writer, entry, [layer]);
+    await writer.finish(entries.map(key), {});
+  };
+  const expectAll = async (at: Scene): Promise<void> => {
+    const reader = await at.reader();
+    for (const entry of entries) expect(await reader.find(key(entry), {})).toEqual(entry);
+    expect(await reader.layers.has(layer.descriptor)).toBe(true);
+  };
+
+  test.each([
+    ["without an answer", "destroy", false],
+    ["after it was done, without an answer", "cut", false],
+    ["for good", "refuse", true],
+  ] as const)("%s costs time, and nothing of the cache, whichever it is", async (_, fault, mayFail) => {
+    for (let failing = 0, isHit = true; isHit; failing++) {
+      await using at = await scene(version);
+      let asked = 0;
+      at.server.intercept = (_request, response) => {
+        if (asked++ !== failing) return false;
+        if (fault === "cut") response.end = () => response.destroy();
+        else if (fault === "destroy") response.destroy();
+        else response.writeHead(400).end();
+        return fault !== "cut";
+      };
+      const failed = await exportAll(at).catch((error: unknown) => error);
+      if (!mayFail) expect(failed).toBeUndefined();
+      isHit = asked > failing;
+      // The next job finds all, or can add what is missing.
+      at.server.intercept = undefined;
+      await exportAll(at);
+      await expectAll(at);
+    }
   });
 });

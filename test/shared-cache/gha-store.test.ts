@@ -33,7 +33,7 @@ async function scene(
   const clock = new FastClock();
   const spec = version === 2 ? { urlV2: server.url } : { url: server.url };
   const place = ghaPlace({ ...spec, token: server.token(BRANCH) });
-  const store = await GhaStore.open(place, { transport, clock, ...(retry && { retry }) }, 60_000);
+  const store = new GhaStore(place, { transport, clock, ...(retry && { retry }) }, 60_000);
   return {
     server,
     clock,
