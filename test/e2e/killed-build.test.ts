@@ -40,12 +40,15 @@ describe("K1: a build that is killed", () => {
       expect(digest).toMatch(/^sha256:/);
 
       let killed = 0;
+      // The machine is busier at one time than at another: the quickest build tells how long one takes.
+      let shortestMs = whole.tookMs;
       let root = join(dir, "store-0");
       for (let round = 0; round < runs(60); round++) {
         // A new store now and then; else the next build begins with what the killed one left.
         if (round % 4 === 0) root = join(dir, `store-${round}`);
-        const ended = await run(root, join(dir, `out-${round}`), Math.random() * whole.tookMs * 1.1);
+        const ended = await run(root, join(dir, `out-${round}`), Math.random() * shortestMs);
         if (ended.isKilled) killed++;
+        else shortestMs = Math.min(shortestMs, ended.tookMs);
         await expectSound(root);
         if (existsSync(join(dir, `out-${round}`, "index.json"))) await expectImage(join(dir, `out-${round}`));
         if (round % 4 !== 3) continue;
@@ -54,7 +57,7 @@ describe("K1: a build that is killed", () => {
         await expectImage(join(dir, `next-${round}`));
         expect(readdirSync(join(root, "tmp"))).toEqual([]);
       }
-      expect(killed).toBeGreaterThan(runs(60) / 3);
+      expect(killed).toBeGreaterThan(runs(60) / 4);
 
       async function expectImage(layout: string): Promise<void> {
         const { blobs, find } = await openLayout(layout);

@@ -77,7 +77,12 @@ export class OverlayRunner implements AsyncDisposable {
       const limitBytes = spec.changesetLimitBytes;
       const command = space.command([requireProgram("tar", executor), ...readAllArguments(upper)]);
       const rewrite = changesetRewrite({ executor, limitBytes, root });
-      const changeset = openChangeset({ executor, command, rewrite, release, signal: io.signal });
+      // Nobody waits for what is removed while the next command runs.
+      const discard = async (): Promise<void> => {
+        this.#live.delete(release);
+        scratch.discard(folder);
+      };
+      const changeset = openChangeset({ executor, command, rewrite, release: discard, signal: io.signal });
       return { ...ended, changeset };
     } finally {
       await mounts?.close();
