@@ -11,7 +11,8 @@ import { decodeStepFiles, encodeStepFiles, type StepFileGroup, type StepFiles } 
 import type { StoreFolders } from "./store-folders.js";
 
 const RECORD_LIMIT_BYTES = 16 * 1024 * 1024;
-const FILES_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Most bytes of a list of files. */
+export const FILE_LIST_LIMIT_BYTES: number = 64 * 1024 * 1024;
 /** Most records of one shape that are looked at. */
 const SHAPE_LIMIT = 4096;
 
@@ -82,8 +83,13 @@ export class StepCache {
 
   /** The files that the step of `record` read (at most 200,000), or `undefined` when that is not known. */
   filesOf(record: StepRecord): StepFiles | undefined {
-    const bytes = readSealed(`${this.#path(record.shapeKey, record.key)}.files`, FILES_LIMIT_BYTES);
+    const bytes = this.fileListOf(record.shapeKey, record.key);
     return bytes === undefined ? undefined : decodeStepFiles(record.key, bytes);
+  }
+
+  /** As `filesOf`, as `encodeStepFiles` has it: for who hands it on. */
+  fileListOf(shape: ShapeKey, key: CacheKey): Buffer | undefined {
+    return readSealed(`${this.#path(shape, key)}.files`, FILE_LIST_LIMIT_BYTES);
   }
 
   /** A record counts only under the key that its parts give. */

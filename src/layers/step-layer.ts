@@ -7,7 +7,7 @@ import { chainIdOf, type DiffId } from "../oci/digest.js";
 import type { Platform } from "../oci/types.js";
 import type { StackLayer } from "../shared-cache/entry.js";
 import { canonicalJson, type JsonValue } from "../util/canonical-json.js";
-import { explainMiss, type StepAbout, type StepPlace } from "./explain/explain-miss.js";
+import { explainMiss, type SharedKnowledge, type StepAbout, type StepPlace } from "./explain/explain-miss.js";
 import { type Lineage, recipeParts, withStep } from "./lineage.js";
 import type { DigestUse } from "./remembered-digest.js";
 import type { RunContext } from "./run-context.js";
@@ -72,7 +72,7 @@ export async function stepLayer(run: RunContext, work: StepWork, before: Lineage
   const lineage = withStep(before, { layer: top, imported, isCached, isLinked, recipe });
   if (recipe !== undefined) {
     const stack = isLinked ? [top] : lineage.stack;
-    shared?.use(recipe, { stack }, isLinked ? !isCached : lineage.isMade);
+    shared?.use(recipe, { stack }, isLinked ? !isCached : lineage.isMade, { shape, key });
   }
   return { ...top, isCached: isCached || underWay !== undefined, lineage };
 }
@@ -90,12 +90,12 @@ async function findOrMake(
 ): Promise<KeyedLayer> {
   const found = await lookUp(run, work, parent, before);
   if (found !== undefined) return found;
-  if (!work.mayReuse) return makeStep(run, work, parent);
+  if (!work.mayReuse) return makeStep(run, work, parent, before);
   // Of the builders that want the same step one makes it, and the others find it then.
   const name = await lockName(run, work, parent);
   return run.store.stepLocks.hold(
     name,
-    async () => (await lookUp(run, work, parent, before)) ?? makeStep(run, work, parent),
+    async () => (await lookUp(run, work, parent, before)) ?? makeStep(run, work, parent, before),
     run,
   );
 }
@@ -107,9 +107,9 @@ async function lockName(run: RunContext, work: StepWork, parent: string | null):
   return stepKey({ ...work.shape, kind: isHashed ? work.shape.kind : `unread ${work.shape.kind}`, parent, inputs });
 }
 
-async function makeStep(run: RunContext, work: StepWork, parent: string | null): Promise<KeyedLayer> {
+async function makeStep(run: RunContext, work: StepWork, parent: string | null, before: Lineage): Promise<KeyedLayer> {
   const { steps } = run.store;
-  if (run.explains !== "nothing") await tellMiss(run, work, parent);
+  if (run.explains !== "nothing") await tellMiss(run, work, parent, before);
   run.signal.throwIfAborted();
   const diffId = await work.make();
   const inputs = await work.inputs("record");
@@ -170,15 +170,27 @@ export async function missCauses(
   run: RunContext,
   work: StepWork,
   parent: string | null,
+  before?: Lineage,
 ): Promise<readonly MissCause[]> {
   if (!work.mayReuse) return [{ kind: "no-cache", text: "the build was told not to use the cache for it" }];
-  return explainMiss(run.store, { ...work, parent, inputs: () => work.inputs("look up") });
+  const shared = before && sharedKnowledge(run, before, work);
+  return explainMiss(run.store, { ...work, parent, inputs: () => work.inputs("look up"), shared });
+}
+
+function sharedKnowledge(run: RunContext, before: Lineage, { shape, isLinked }: StepWork): SharedKnowledge | undefined {
+  const { shared } = run;
+  if (shared?.hasImports !== true) return undefined;
+  return {
+    files: () => shared.findFiles(shapeKey(shape), run),
+    hasAnswered: () => shared.hasAnswered,
+    isOnMade: before.isMade && isLinked !== true,
+  };
 }
 
 /** @throws CACHE_MISS */
-async function tellMiss(run: RunContext, work: StepWork, parent: string | null): Promise<void> {
+async function tellMiss(run: RunContext, work: StepWork, parent: string | null, before: Lineage): Promise<void> {
   const { taskId: id, title, trail } = work.place;
-  const causes = await missCauses(run, work, parent);
+  const causes = await missCauses(run, work, parent, before);
   if (id !== undefined) run.onEvent({ type: "cache-miss", id, causes });
   if (run.explains !== "and-fails") return;
   const [first, ...others] = causes.map(({ text }) => text);

@@ -3,6 +3,8 @@
  * warning: the image is there already. What was written before a failure counts, because every entry stands by itself.
  */
 import { resolve } from "node:path";
+import { stepKey } from "../cache/key.js";
+import { MemoryBlobs } from "../cache/memory-blobs.js";
 import { type Compression, compressionSpec } from "../compression/compression.js";
 import { isOcibuildError } from "../errors.js";
 import type { TaskInfo } from "../events.js";
@@ -15,9 +17,11 @@ import type { RegistryClient } from "../registry/client.js";
 import type { CacheWriter } from "../shared-cache/backend.js";
 import type { CacheTarget } from "../shared-cache/cache-spec.js";
 import { type EntryLayer, encodeEntry, isComplete } from "../shared-cache/entry.js";
+import { fileListParts, packFileList } from "../shared-cache/file-lists.js";
 import { ghaPlace } from "../shared-cache/gha-place.js";
 import { localCacheWriter } from "../shared-cache/local-backend.js";
 import { s3Place } from "../shared-cache/s3-place.js";
+import type { UsedStep } from "../shared-cache/shared-caches.js";
 import { forEachLimited } from "../util/for-each-limited.js";
 import { compressedLayer } from "./assemble.js";
 import type { CacheAccess } from "./cache-access.js";
@@ -90,11 +94,8 @@ async function exportCache(input: ExportCachesInput, target: WrittenTarget, sign
     there.set(diffId, layer);
     return layer;
   };
-  const finish = (): Promise<void> =>
-    writer.finish(
-      used.map(({ key }) => key),
-      { signal },
-    );
+  const keys = used.flatMap(({ key, record }) => [key, ...(record ? [stepKey(fileListParts(record.shape))] : [])]);
+  const finish = (): Promise<void> => writer.finish(keys, { signal });
   const writing = forEachLimited(used, PARALLEL, { signal }, async (step, limited) => {
     const presence = await writer.presence(step.key);
     if (presence === "complete" && !step.isMade) return;
@@ -108,6 +109,8 @@ async function exportCache(input: ExportCachesInput, target: WrittenTarget, sign
     if (!isComplete(entry) && presence !== "nothing") return;
     await writer.writeEntry(encodeEntry(entry), isComplete(entry), limited);
     written++;
+    // Names of files go where the files are.
+    if (layers.at(-1) !== undefined) await writeFiles(input, writer, step, limited);
   });
   try {
     await writing;
@@ -118,6 +121,22 @@ async function exportCache(input: ExportCachesInput, target: WrittenTarget, sign
   }
   await finish();
   return written;
+}
+
+/** Leaves which files a step read, as far as the store knows. */
+async function writeFiles(
+  { run }: ExportCachesInput,
+  writer: CacheWriter,
+  { record }: UsedStep,
+  options: Abortable,
+): Promise<void> {
+  const list = record && run.store.steps.fileListOf(record.shape, record.key);
+  const packed = list && (await packFileList(record.shape, record.key, list));
+  if (packed === undefined) return;
+  const blobs = new MemoryBlobs();
+  await blobs.write(packed.blob, [packed.bytes], options);
+  await writer.writeLayer(packed.blob, blobs, options);
+  await writer.writeEntry(encodeEntry(packed.entry), true, options);
 }
 
 /** Brings a layer to the cache; `undefined` when it is nowhere: then an entry goes without. */

@@ -21,7 +21,7 @@ export interface StackLayer {
 export type EntryResult =
   /** The layers above the base image, lowest first. */
   | { readonly stack: readonly StackLayer[] }
-  /** A digest over files of layers, which other recipes are made of. */
+  /** A digest over files of layers, which other recipes are made of; of a list of files, the key of the step that read them. */
   | { readonly digest: string };
 
 export interface EntryLayer {
@@ -45,6 +45,11 @@ export const KEY_ANNOTATION = "dev.ocibuild.cache.key";
 export const COMPLETE_ANNOTATION = "dev.ocibuild.cache.complete";
 const RECORD_ANNOTATION = "dev.ocibuild.cache.record";
 const COMPRESSION_ANNOTATION = "dev.ocibuild.cache.compression";
+
+/** Of a list of files, which stands where others have their layer. */
+export const FILE_LIST_TYPE = "application/vnd.ocibuild.cache.files.v1+gzip";
+/** Kinds of entries that make no layer. */
+const DIGESTS: ReadonlySet<string> = new Set(["selection", "mount", "files"]);
 
 /** @spec manifest.md#guidance-for-an-empty-descriptor */
 export const EMPTY_BYTES: Buffer = Buffer.from("{}");
@@ -106,6 +111,7 @@ export async function decodeEntry(bytes: Uint8Array, key: CacheKey, name: string
   const record = Buffer.from(annotations[RECORD_ANNOTATION] ?? "");
   const { parts, result } = await decodeRecord(decodeStrictJson(record, { document }), document);
   if (stepKey(parts) !== key) throw invalid(document, "its parts give another key");
+  if (parts.kind === "files") return { parts, result, layers: layers.map((layer) => fileListBlob(layer, document)) };
   if (!("stack" in result)) return { parts, result, layers: [] };
   if (layers.length !== result.stack.length) throw invalid(document, "it has not one layer for each of its stack");
   return { parts, result, layers: layers.map((layer) => entryLayer(layer, undefined, document)) };
@@ -116,7 +122,7 @@ export async function decodeRecord(value: unknown, document: string): Promise<Pi
   const { RecordSchema } = await import("./schemas.js");
   if (!RecordSchema.safeParse(value).success) throw invalid(document, "its record has not the shape of one");
   const { parts, result } = value as { readonly parts: StepKeyParts; readonly result: EntryResult };
-  const makesLayers = parts.kind !== "selection" && parts.kind !== "mount";
+  const makesLayers = !DIGESTS.has(parts.kind);
   if (makesLayers !== "stack" in result) throw invalid(document, "its result is none of its kind of step");
   return { parts, result };
 }
@@ -132,6 +138,12 @@ export function entryLayer(layer: Descriptor, spec: string | undefined, document
   if (type === undefined || type.foreign) throw invalid(document, `it has a layer that is a "${mediaType}"`);
   const own = Object.hasOwn(annotations, COMPRESSION_ANNOTATION) ? annotations[COMPRESSION_ANNOTATION] : undefined;
   return { descriptor: { mediaType, digest, size }, spec: own ?? spec ?? "" };
+}
+
+/** @throws DOCUMENT_INVALID */
+function fileListBlob({ mediaType, digest, size }: Descriptor, document: string): EntryLayer {
+  if (mediaType !== FILE_LIST_TYPE) throw invalid(document, `its list of files is a "${mediaType}"`);
+  return { descriptor: { mediaType, digest, size }, spec: "" };
 }
 
 function invalid(document: string, reason: string): OcibuildError<"DOCUMENT_INVALID"> {

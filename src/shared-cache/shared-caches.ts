@@ -6,7 +6,7 @@
  * they should be, costs time and a warning, never the build.
  */
 import { FetchingReader, type FetchSource } from "../cache/fetching-reader.js";
-import { type CacheKey, type StepKeyParts, stepKey } from "../cache/key.js";
+import { type CacheKey, type ShapeKey, type StepKeyParts, stepKey } from "../cache/key.js";
 import type { Store } from "../cache/store.js";
 import { transferWatcher } from "../cache/transfer-events.js";
 import { isOcibuildError, OcibuildError } from "../errors.js";
@@ -16,6 +16,7 @@ import type { DiffId, Digest } from "../oci/digest.js";
 import type { Descriptor } from "../oci/types.js";
 import type { CacheReader } from "./backend.js";
 import type { CacheEntry, EntryLayer, EntryResult } from "./entry.js";
+import { fileListParts, type KnownFiles, readFileList } from "./file-lists.js";
 
 /** A cache to read from. */
 export interface CacheImport {
@@ -46,6 +47,8 @@ export interface UsedStep extends Pick<CacheEntry, "parts" | "result"> {
   readonly key: CacheKey;
   /** Whether this build made it, or what it stands on: then it replaces what a cache has. */
   readonly isMade: boolean;
+  /** Of the store's own record, of steps that make layers. */
+  readonly record: { readonly shape: ShapeKey; readonly key: CacheKey } | undefined;
 }
 
 export interface SharedCachesOptions {
@@ -73,6 +76,7 @@ export class SharedCaches {
   readonly #used = new Map<CacheKey, UsedStep>();
   /** Whether an incomplete entry counts: until somebody wants a layer that is nowhere. */
   #recordsCount = true;
+  #hasAnswered = false;
 
   constructor(options: SharedCachesOptions) {
     this.#options = options;
@@ -90,6 +94,11 @@ export class SharedCaches {
     return this.#sources.length > 0;
   }
 
+  /** Whether a cache has had anything of this build. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
+  }
+
   /** Steps told of so far, those of the last attempt. */
   get used(): ReadonlyMap<CacheKey, UsedStep> {
     return this.#used;
@@ -101,9 +110,9 @@ export class SharedCaches {
   }
 
   /** Tells that the build used a step. */
-  use(parts: StepKeyParts, result: EntryResult, isMade: boolean): void {
+  use(parts: StepKeyParts, result: EntryResult, isMade: boolean, record?: UsedStep["record"]): void {
     const key = stepKey(parts);
-    this.#used.set(key, { key, parts, result, isMade });
+    this.#used.set(key, { key, parts, result, isMade, record });
   }
 
   /**
@@ -131,6 +140,25 @@ export class SharedCaches {
     return this.#recordsCount ? incomplete : undefined;
   }
 
+  /** Which files the newest step of a shape read, for explaining a miss. @throws only the signal's reason */
+  async findFiles(shape: ShapeKey, options: Abortable): Promise<KnownFiles | undefined> {
+    const key = stepKey(fileListParts(shape));
+    for (const source of this.#sources) {
+      const entry = await this.#findIn(source, key, options);
+      const reader = await source.reader;
+      if (entry === undefined || reader === undefined) continue;
+      try {
+        const known = await readFileList(entry, reader.layers, options);
+        if (known !== undefined) return known;
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        // An explanation is not worth a warning: then the step is not explained by this cache.
+        if (!isOcibuildError(error)) throw error;
+      }
+    }
+    return undefined;
+  }
+
   async #findIn(source: Source, key: CacheKey, options: Abortable): Promise<CacheEntry | undefined> {
     if (source.isOff) return undefined;
     source.reader ??= this.#open(source, options);
@@ -141,6 +169,7 @@ export class SharedCaches {
       found = reader.find(key, options).catch((error: unknown) => this.#failed(source, error, options));
       source.found.set(key, found);
     }
+    if ((await found) !== undefined) this.#hasAnswered = true;
     return found;
   }
 

@@ -7,6 +7,7 @@ import type { StepRecord } from "../../cache/step-cache.js";
 import type { StepFileGroup, StepFiles } from "../../cache/step-files.js";
 import type { Store } from "../../cache/store.js";
 import type { MissCause } from "../../events.js";
+import type { KnownFiles } from "../../shared-cache/file-lists.js";
 import type { StageTrail } from "./build-trail.js";
 import { compareFiles, type FilePlace } from "./compare-files.js";
 import { compareParents } from "./compare-parents.js";
@@ -20,6 +21,18 @@ export interface MissedStep {
   readonly about: StepAbout;
   inputs(): Promise<readonly string[]>;
   files(): Promise<readonly StepFileGroup[]>;
+  /** `undefined` where no shared cache is asked. */
+  readonly shared?: SharedKnowledge | undefined;
+}
+
+/** What shared caches know that may explain a miss. */
+export interface SharedKnowledge {
+  /** What the newest step of this instruction read. */
+  files(): Promise<KnownFiles | undefined>;
+  /** Whether they have had anything of this build. */
+  hasAnswered(): boolean;
+  /** Whether the step stands on one that this build has made: what is above that is in no cache. */
+  readonly isOnMade: boolean;
 }
 
 /** Where a step is in the build. */
@@ -53,6 +66,7 @@ const MOST_STRANGERS = 8;
 /** Parts of an instruction that say which files it reads. */
 const SELECTING: ReadonlySet<string> = new Set(["sources", "kind of source", "--exclude", "--parents", "--mount"]);
 
+const OTHER_LAYERS = "the layers below it are others";
 const UNRECORDED = "files that it reads changed (it is not recorded which)";
 
 /** At least one cause. @throws what reading the inputs throws */
@@ -79,11 +93,31 @@ export async function explainMiss(store: Store, step: MissedStep): Promise<reado
     await offerStrangers(store, step, nearest);
   }
   if (nearest.causes !== undefined) return nearest.causes;
+  const shared = step.shared && (await explainByShared(step, step.shared));
+  if (shared !== undefined) return shared;
   if (lost) return [{ kind: "unknown", text: "what it was made of before is no longer in the store" }];
   if (index === -1) return [{ kind: "unknown", text: "no earlier build read the same files" }];
   if (trail.isKnown) return [{ kind: "new-step", text: "new step: no earlier build had it" }];
   if (trail.isProjectKnown) return [{ kind: "new-step", text: "new stage: no earlier build had it" }];
+  if (step.shared?.hasAnswered() === true) {
+    return [{ kind: "new-step", text: "new step: neither the store nor the caches that were asked have one like it" }];
+  }
   return [{ kind: "first-build", text: "no earlier build is known" }];
+}
+
+/** What shared caches know of the instruction; `undefined` for nothing. */
+async function explainByShared(step: MissedStep, shared: SharedKnowledge): Promise<readonly MissCause[] | undefined> {
+  const known = await shared.files();
+  const now = known && (await filesOf(step));
+  if (known !== undefined && now !== undefined && isKin(known.files, now, 1)) {
+    if (known.key === stepKey(await partsOf(step))) return [{ kind: "lost", text: "its layer is in no cache" }];
+    const { causes } = compareFiles(known.files, now, step.about.place);
+    if (causes.length > 0) return causes;
+    if (step.about.sourceNames.some((name) => name !== undefined)) return [{ kind: "files", text: UNRECORDED }];
+    return [{ kind: "earlier-step", text: OTHER_LAYERS }];
+  }
+  if (!shared.isOnMade || !shared.hasAnswered()) return undefined;
+  return [{ kind: "earlier-step", text: "an earlier step was made anew, and no cache has what stands on it" }];
 }
 
 /** The causes that weigh least so far. */
@@ -175,19 +209,19 @@ async function offerStrangers(store: Store, step: MissedStep, nearest: Nearest):
   const now = await filesOf(step);
   for (const record of records) {
     const known = store.steps.filesOf(record);
-    if (known === undefined || !isKin(known, now)) continue;
+    if (known === undefined || !isKin(known, now, 2)) continue;
     const isOnOther = record.parts.parent !== step.parent;
-    const parent: MissCause[] = isOnOther ? [{ kind: "earlier-step", text: "the layers below it are others" }] : [];
+    const parent: MissCause[] = isOnOther ? [{ kind: "earlier-step", text: OTHER_LAYERS }] : [];
     nearest.offer(await compareWith(store, step, parts, record, parent));
   }
 }
 
-/** Whether two steps read mostly the same paths. */
-function isKin(before: StepFiles, now: StepFiles): boolean {
+/** Whether two steps read mostly the same paths, and at least `least` of them. */
+function isKin(before: StepFiles, now: StepFiles, least: number): boolean {
   const pathsOf = ({ groups }: StepFiles): Set<string> =>
     new Set(groups.flatMap(({ files }) => files.flatMap(({ path, type }) => (type === "dir" ? [] : path))));
   const [old, young] = [pathsOf(before), pathsOf(now)];
   let shared = 0;
   for (const path of young) if (old.has(path)) shared++;
-  return shared > 1 && shared * 2 > Math.max(old.size, young.size);
+  return shared >= least && shared * 2 > Math.max(old.size, young.size);
 }
