@@ -100,7 +100,7 @@ export async function explainMiss(store: Store, step: MissedStep): Promise<reado
   if (trail.isKnown) return [{ kind: "new-step", text: "new step: no earlier build had it" }];
   if (trail.isProjectKnown) return [{ kind: "new-step", text: "new stage: no earlier build had it" }];
   if (step.shared?.hasAnswered() === true) {
-    return [{ kind: "new-step", text: "new step: neither the store nor the caches that were asked have one like it" }];
+    return [{ kind: "new-step", text: "new or changed instruction: no cache that was asked knows it" }];
   }
   return [{ kind: "first-build", text: "no earlier build is known" }];
 }
