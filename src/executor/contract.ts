@@ -17,7 +17,50 @@ export interface Executor extends AsyncDisposable {
    * @throws EXECUTOR_FAILED, EXECUTOR_UNSUPPORTED; the signal's reason
    */
   run(spec: RunSpec, io: RunIO): Promise<RunOutcome>;
+  /** The content of cache mounts, for who carries it to other machines; missing where nobody gets at it. */
+  readonly caches?: ExecutorCaches;
 }
+
+/**
+ * What is in the caches that commands see by mounts of type `cache`. The content of a cache is a PAX tar like that of a layer,
+ * with container-side ids and raw xattrs, the top directory first, without devices and sockets; names that begin with `.wh.`
+ * are names like others.
+ */
+export interface ExecutorCaches {
+  /**
+   * The content of the cache that `mount` means, as it is at one moment: no command has it meanwhile.
+   * @throws EXECUTOR_FAILED, the signal's reason
+   */
+  read(mount: CacheMount, options: CacheReadOptions): Promise<CacheContent>;
+  /**
+   * Makes the cache that `mount` means of the tar that `open` gives, when there is none yet or nothing is in it: only then is
+   * `open` called, once, while nobody else fills it. The tar is untrusted. When it breaks off, or is not fit to be unpacked,
+   * the cache is as it was. Returns whether it was filled; `undefined` of `open` leaves it alone.
+   * @throws EXECUTOR_FAILED, LAYER_INVALID, TAR_…, what `open` and its tar throw; the signal's reason
+   */
+  fill(
+    mount: CacheMount,
+    open: () => Promise<AsyncIterable<Buffer> | undefined>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<boolean>;
+}
+
+export interface CacheReadOptions {
+  /** A larger one is not read. */
+  readonly limitBytes: number;
+  /** How long other commands that have it are waited for. */
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
+export type CacheContent =
+  /** Nothing was ever in it. */
+  | { readonly state: "none" }
+  /** Others had it for longer than was to be waited. */
+  | { readonly state: "in-use" }
+  | { readonly state: "too-large"; readonly sizeBytes: number }
+  /** Read to its end, or left; leaving it lets others go on. */
+  | { readonly state: "there"; readonly tar: AsyncIterable<Buffer> };
 
 export type ExecutorProbe =
   | { readonly usable: true; readonly capabilities: ExecutorCapabilities; readonly note?: string }
@@ -154,6 +197,8 @@ export type Mount =
     }
   /** A program from a heredoc. */
   | { readonly type: "file"; readonly target: string; readonly content: string; readonly mode: number };
+
+export type CacheMount = Mount & { readonly type: "cache" };
 
 /** The live side of a run. */
 export interface RunIO {

@@ -2,7 +2,11 @@
 export type { ChainId, DiffId } from "../oci/digest.js";
 export type { Platform } from "../oci/types.js";
 export type {
+  CacheContent,
+  CacheMount,
+  CacheReadOptions,
   Executor,
+  ExecutorCaches,
   ExecutorCapabilities,
   ExecutorProbe,
   Interaction,

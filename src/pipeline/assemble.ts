@@ -9,7 +9,7 @@ import { compressTar } from "../layers/seal/compress-tar.js";
 import { type AssembledIndex, assembleImage, assembleIndex } from "../oci/assemble-image.js";
 import type { DiffId } from "../oci/digest.js";
 import { layerMediaType, type MediaTypeFamily } from "../oci/media-types.js";
-import type { Image, Layer } from "../oci/types.js";
+import type { Descriptor, Image, Layer } from "../oci/types.js";
 import type { BuildPlan } from "../plan/build-plan.js";
 import type { StageId } from "../plan/file-source.js";
 import type { JsonObject } from "../util/canonical-json.js";
@@ -96,18 +96,33 @@ export async function compressedLayer(
   const imported = await layers.importedForm(diffId, spec, { signal });
   if (imported !== undefined) return { diffId, descriptor: imported };
   await layers.ensureTar(diffId, { signal });
+  const made = await compressFile(store, store.layers.tarPath(diffId), diffId, { compression, signal }).catch(
+    (error: unknown) => {
+      throw isOcibuildError(error, "LAYER_DIFF_ID_MISMATCH") ? layers.damagedTar(diffId) : error;
+    },
+  );
+  return { diffId, descriptor: made };
+}
+
+/**
+ * The tar of the layer `diffId`, which is at `path`, as a blob of the store.
+ * @throws LAYER_DIFF_ID_MISMATCH, STORE_UNUSABLE; the signal's reason
+ */
+export async function compressFile(
+  store: Store,
+  path: string,
+  diffId: DiffId,
+  { compression, signal }: { readonly compression: Compression; readonly signal: AbortSignal },
+): Promise<Descriptor> {
   const file = store.blobs.create();
   try {
-    const tar = fileReader(store.layers.tarPath(diffId));
     const options = { compression, blobSink: file, expectedDiffId: diffId, signal };
-    const { blob } = await compressTar(tar, options).catch((error: unknown) => {
-      throw isOcibuildError(error, "LAYER_DIFF_ID_MISMATCH") ? layers.damagedTar(diffId) : error;
-    });
+    const { blob } = await compressTar(fileReader(path), options);
     await store.blobs.publish(file, blob!.digest);
     const mediaType = layerMediaType({ family: "oci", compression: compression.kind, foreign: false });
     const descriptor = { mediaType, digest: blob!.digest, size: blob!.sizeBytes };
-    store.layers.rememberCompressed(diffId, spec, descriptor);
-    return { diffId, descriptor };
+    store.layers.rememberCompressed(diffId, compressionSpec(compression), descriptor);
+    return descriptor;
   } finally {
     file.discard();
   }

@@ -82,6 +82,7 @@ function noting(executor: Executor, note: string | undefined, onEvent: OnEvent):
   return {
     name: executor.name,
     probe: (options) => executor.probe(options),
+    ...(executor.caches === undefined ? {} : { caches: executor.caches }),
     run: (spec, io) => {
       if (!isSaid) onEvent({ type: "warning", message: `executor "${executor.name}": ${note}` });
       isSaid = true;

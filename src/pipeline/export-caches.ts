@@ -3,19 +3,14 @@
  * warning: the image is there already. What was written before a failure counts, because every entry stands by itself.
  */
 import { resolve } from "node:path";
-import { stepKey } from "../cache/key.js";
+import { type CacheKey, stepKey } from "../cache/key.js";
 import { MemoryBlobs } from "../cache/memory-blobs.js";
-import { type Compression, compressionSpec } from "../compression/compression.js";
-import { isOcibuildError } from "../errors.js";
 import type { TaskInfo } from "../events.js";
-import type { RunContext } from "../layers/run-context.js";
 import type { Abortable } from "../oci/blobs.js";
 import type { DiffId } from "../oci/digest.js";
-import { parseReference, type Reference } from "../oci/reference.js";
+import { parseReference } from "../oci/reference.js";
 import type { Descriptor } from "../oci/types.js";
-import type { RegistryClient } from "../registry/client.js";
 import type { CacheWriter } from "../shared-cache/backend.js";
-import type { CacheTarget } from "../shared-cache/cache-spec.js";
 import { type EntryLayer, encodeEntry, isComplete } from "../shared-cache/entry.js";
 import { fileListParts, packFileList } from "../shared-cache/file-lists.js";
 import { ghaPlace } from "../shared-cache/gha-place.js";
@@ -23,24 +18,8 @@ import { localCacheWriter } from "../shared-cache/local-backend.js";
 import { s3Place } from "../shared-cache/s3-place.js";
 import type { UsedStep } from "../shared-cache/shared-caches.js";
 import { forEachLimited } from "../util/for-each-limited.js";
-import { compressedLayer } from "./assemble.js";
-import type { CacheAccess } from "./cache-access.js";
-
-export interface ExportCachesInput {
-  readonly run: RunContext;
-  readonly targets: readonly CacheTarget[];
-  readonly cwd: string;
-  readonly client: () => Promise<RegistryClient>;
-  readonly access: CacheAccess;
-  /** Layers of the images, base layers included. */
-  readonly imageLayers: ReadonlySet<DiffId>;
-  /** Of the images' layers, unless a cache says otherwise. */
-  readonly compression: Compression;
-  /** Repositories that may have a blob: a registry can mount it from there. */
-  readonly repositories: (blob: Descriptor) => readonly Reference[];
-}
-
-type WrittenTarget = Exclude<CacheTarget, { readonly type: "inline" }>;
+import { type ExportCachesInput, layerFor, type WrittenTarget } from "./cache-layer.js";
+import { exportMounts } from "./export-mounts.js";
 
 function nameOf(target: WrittenTarget): string {
   if (target.type === "registry") return `registry "${target.ref}"`;
@@ -61,8 +40,11 @@ export async function exportCaches(input: ExportCachesInput): Promise<void> {
     onEvent({ type: "task-started", task, timeMs: nowMs() });
     const deadline = AbortSignal.timeout(target.timeoutMs);
     try {
-      const written = await exportCache(input, target, AbortSignal.any([signal, deadline]));
-      const detail = `${written} ${written === 1 ? "entry" : "entries"}`;
+      const { entries, mounts } = await exportCache(input, target, name, AbortSignal.any([signal, deadline]));
+      const detail = [
+        counted(entries, "entry", "entries"),
+        ...(mounts > 0 ? [counted(mounts, "cache mount")] : []),
+      ].join(", ");
       onEvent({ type: "task-finished", id: task.id, outcome: "done", timeMs: nowMs(), detail });
     } catch (error) {
       onEvent({
@@ -82,8 +64,17 @@ export async function exportCaches(input: ExportCachesInput): Promise<void> {
   }
 }
 
-/** The number of entries that were not there before. */
-async function exportCache(input: ExportCachesInput, target: WrittenTarget, signal: AbortSignal): Promise<number> {
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** The numbers of entries that were not there before, and of cache mounts that are there now. */
+async function exportCache(
+  input: ExportCachesInput,
+  target: WrittenTarget,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ readonly entries: number; readonly mounts: number }> {
   const { run, imageLayers } = input;
   const writer = await openWriter(input, target, { signal });
   const used = [...(run.shared?.used.values() ?? [])];
@@ -95,7 +86,6 @@ async function exportCache(input: ExportCachesInput, target: WrittenTarget, sign
     return layer;
   };
   const keys = used.flatMap(({ key, record }) => [key, ...(record ? [stepKey(fileListParts(record.shape))] : [])]);
-  const finish = (): Promise<void> => writer.finish(keys, { signal });
   const writing = forEachLimited(used, PARALLEL, { signal }, async (step, limited) => {
     const presence = await writer.presence(step.key);
     if (presence === "complete" && !step.isMade) return;
@@ -112,15 +102,17 @@ async function exportCache(input: ExportCachesInput, target: WrittenTarget, sign
     // Names of files go where the files are.
     if (layers.at(-1) !== undefined) await writeFiles(input, writer, step, limited);
   });
+  let mounts: readonly CacheKey[];
   try {
     await writing;
+    mounts = await exportMounts(input, { target, name, writer }, signal);
   } catch (error) {
     // Some places let what was written be found only now.
-    await finish().catch(() => {});
+    await writer.finish(keys, { signal }).catch(() => {});
     throw error;
   }
-  await finish();
-  return written;
+  await writer.finish([...keys, ...mounts], { signal });
+  return { entries: written, mounts: mounts.length };
 }
 
 /** Leaves which files a step read, as far as the store knows. */
@@ -150,28 +142,6 @@ async function writeLayer(
   const layer = await layerFor(input, target, diffId, options);
   if (layer !== undefined) await writer.writeLayer(layer.descriptor, input.run.store.blobs, options);
   return layer;
-}
-
-/** The layer as a blob of the store. */
-async function layerFor(
-  { run, compression }: ExportCachesInput,
-  target: WrittenTarget,
-  diffId: DiffId,
-  { signal }: Abortable,
-): Promise<EntryLayer | undefined> {
-  const { store, layers } = run;
-  const wanted = target.compression ?? compression;
-  const forms = store.layers.compressedForms(diffId);
-  const spec = compressionSpec(wanted);
-  const form = forms.find((known) => known.spec === spec) ?? (target.forceCompression ? undefined : forms[0]);
-  if (form !== undefined) return { descriptor: form.descriptor, spec: form.spec };
-  try {
-    const { descriptor } = await compressedLayer({ store, layers, signal: signal ?? run.signal }, diffId, wanted);
-    return { descriptor, spec };
-  } catch (error) {
-    if (isOcibuildError(error, "BLOB_NOT_FOUND")) return undefined;
-    throw error;
-  }
 }
 
 async function openWriter(

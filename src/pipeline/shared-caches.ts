@@ -76,8 +76,12 @@ export function readCacheOptions(
 export function planCaches({ sources, targets }: CacheSpecs, around: CacheSurroundings): PlannedCaches {
   const { store, onEvent, nowMs, startedMs, env } = around;
   const access = new CacheAccess({ env, wallMs: () => startedMs + nowMs() });
-  const imports = sources.map((source) => importOf(source, around, access));
-  const shared = new SharedCaches({ store, imports, onEvent, nowMs });
+  const imports = sources.map((source) => ({
+    ...importOf(source, around, access),
+    mountsLimitBytes: source.mountsLimitBytes,
+  }));
+  const exportsMounts = targets.some((target) => target.type !== "inline" && target.mountsLimitBytes !== undefined);
+  const shared = new SharedCaches({ store, imports, exportsMounts, onEvent, nowMs });
   return { shared, targets, access, [Symbol.asyncDispose]: () => access[Symbol.asyncDispose]() };
 }
 

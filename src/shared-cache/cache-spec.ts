@@ -6,13 +6,21 @@ import type { Compression } from "../compression/compression.js";
 import { CacheWords } from "./cache-words.js";
 
 /** Where records and layers of earlier builds are looked for. */
-export type CacheSource =
+export type CacheSource = CachePlace & MountsSpec;
+
+type CachePlace =
   /** A cache that `--cache-to type=registry` made, or an image with an inline cache; `ref` is a full name. */
   | { readonly type: "registry"; readonly ref: string }
   /** A folder, as written. */
   | { readonly type: "local"; readonly src: string }
   | ({ readonly type: "s3" } & S3Spec)
   | ({ readonly type: "gha" } & GhaSpec);
+
+/** What of cache mounts travels. */
+interface MountsSpec {
+  /** Most bytes of what is in one cache mount, as a tar; none travels unless given. */
+  readonly mountsLimitBytes?: number;
+}
 
 /** A cache in a bucket of S3 or of a service that speaks its protocol. What is left out, the environment may say. */
 export interface S3Spec {
@@ -55,7 +63,7 @@ export interface GhaSpec {
 /** `min`: layers of the image; `max`: layers of all stages. Records are kept of all of them. */
 export type CacheMode = "min" | "max";
 
-interface TargetOptions {
+interface TargetOptions extends MountsSpec {
   readonly mode: CacheMode;
   /** Of layers that are compressed for the cache alone; as the build's own unless given. */
   readonly compression?: Compression;
@@ -74,6 +82,9 @@ export type CacheTarget =
 
 /** As BuildKit's cache of GitHub has it. */
 const DEFAULT_TIMEOUT_MS = 10 * 60 * 1000;
+/** Of a cache mount; what package managers of one project keep is mostly less. */
+const DEFAULT_MOUNTS_LIMIT_BYTES = 2 * 1024 ** 3;
+const MOUNTS = ["mounts", "mounts-limit"];
 const COMMON_TARGET = ["mode", "ignore-error", "timeout"];
 const LAYERS = ["compression", "compression-level", "force-compression", "oci-mediatypes", "image-manifest"];
 const S3 = [
@@ -107,9 +118,13 @@ const SOURCE_KEYS: Readonly<Record<CacheSource["type"], readonly string[]>> = {
 export function parseCacheTo(text: string): CacheTarget {
   const words = new CacheWords("--cache-to", text);
   const type = words.type(["registry", "local", "inline", "s3", "gha"]);
-  words.refuseOthers(type, TARGET_KEYS[type]);
+  words.refuseOthers(type, [...TARGET_KEYS[type], ...MOUNTS]);
   const mode = words.oneOf("mode", ["min", "max"]) ?? "min";
+  const mounts = mountsSpec(words);
   if (type === "inline") {
+    if (mounts.mountsLimitBytes !== undefined) {
+      throw words.unsupported("mounts=true", "An image holds its own layers only: use type=registry for cache mounts.");
+    }
     if (mode === "min") return { type };
     throw words.unsupported("mode=max", "An image holds its own layers only: use type=registry for all stages.");
   }
@@ -119,6 +134,7 @@ export function parseCacheTo(text: string): CacheTarget {
     ...(compression === undefined ? {} : { compression }),
     forceCompression: words.boolean("force-compression") ?? false,
     timeoutMs: words.timeoutMs() ?? DEFAULT_TIMEOUT_MS,
+    ...mounts,
   };
   if (type === "registry") return { type, ref: words.reference(), ...options };
   if (type === "s3") return { type, ...s3Spec(words), ...options };
@@ -130,11 +146,22 @@ export function parseCacheTo(text: string): CacheTarget {
 export function parseCacheFrom(text: string): CacheSource {
   const words = new CacheWords("--cache-from", text);
   const type = words.type(["registry", "local", "s3", "gha"], ["inline", "Name the image: type=registry,ref=IMAGE."]);
-  words.refuseOthers(type, SOURCE_KEYS[type]);
-  if (type === "registry") return { type, ref: words.reference() };
-  if (type === "s3") return { type, ...s3Spec(words) };
-  if (type === "gha") return { type, ...ghaSpec(words) };
-  return { type, src: words.needed("src", "a folder") };
+  words.refuseOthers(type, [...SOURCE_KEYS[type], ...MOUNTS]);
+  const mounts = mountsSpec(words);
+  if (type === "registry") return { type, ref: words.reference(), ...mounts };
+  if (type === "s3") return { type, ...s3Spec(words), ...mounts };
+  if (type === "gha") return { type, ...ghaSpec(words), ...mounts };
+  return { type, src: words.needed("src", "a folder"), ...mounts };
+}
+
+function mountsSpec(words: CacheWords): MountsSpec {
+  const limitBytes = words.bytes("mounts-limit");
+  if (words.boolean("mounts") === true) return { mountsLimitBytes: limitBytes ?? DEFAULT_MOUNTS_LIMIT_BYTES };
+  if (limitBytes === undefined) return {};
+  throw words.unsupported(
+    "mounts-limit",
+    "It says how much of a cache mount travels, which none does without mounts=true.",
+  );
 }
 
 function s3Spec(words: CacheWords): S3Spec {

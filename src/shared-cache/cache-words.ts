@@ -2,6 +2,7 @@
 import { type Compression, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL } from "../compression/compression.js";
 import { parseCsv } from "../dockerfile/csv.js";
 import { parseDuration } from "../dockerfile/duration.js";
+import { parseSize } from "../dockerfile/size.js";
 import { OcibuildError } from "../errors.js";
 import { formatReference, parseReference } from "../oci/reference.js";
 
@@ -115,6 +116,14 @@ export class CacheWords {
   boolean(key: string): boolean | undefined {
     const value = this.oneOf(key, ["true", "false", "1", "0"]);
     return value === undefined ? undefined : value === "true" || value === "1";
+  }
+
+  bytes(key: string): number | undefined {
+    const text = this.#values.get(key);
+    if (text === undefined) return undefined;
+    const bytes = parseSize(text);
+    if (bytes !== undefined && bytes > 0) return bytes;
+    throw this.#invalid(`expected ${key} to be a size but got "${text}"`, `For example ${key}=500MB.`);
   }
 
   timeoutMs(): number | undefined {

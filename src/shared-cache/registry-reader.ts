@@ -65,18 +65,29 @@ function exportedEntries(
     if (descriptor !== undefined) {
       const known = await documents.read(descriptor.digest, options);
       if (known !== undefined) return decodeEntry(known, key, name);
-      const { bytes } = await source.fetchManifest(descriptor.digest, options);
-      await documents.write(descriptor, bytes, options);
-      return decodeEntry(bytes, key, name);
+      const bytes = await manifestBytes(source, descriptor.digest, options);
+      if (bytes !== undefined) {
+        await documents.write(descriptor, bytes, options);
+        return decodeEntry(bytes, key, name);
+      }
+      // It was replaced after the index was read, or written, and the registry keeps no manifests without a tag.
     }
-    try {
-      const { bytes } = await source.fetchManifest(entryTag(tag, key), options);
-      return await decodeEntry(bytes, key, name);
-    } catch (error) {
-      if (isOcibuildError(error, "REGISTRY_NOT_FOUND")) return undefined;
-      throw error;
-    }
+    const bytes = await manifestBytes(source, entryTag(tag, key), options);
+    return bytes === undefined ? undefined : decodeEntry(bytes, key, name);
   };
+}
+
+async function manifestBytes(
+  source: RegistrySource,
+  reference: string,
+  options: Abortable,
+): Promise<Buffer | undefined> {
+  try {
+    return (await source.fetchManifest(reference, options)).bytes;
+  } catch (error) {
+    if (isOcibuildError(error, "REGISTRY_NOT_FOUND")) return undefined;
+    throw error;
+  }
 }
 
 /** The manifests of an image index. */

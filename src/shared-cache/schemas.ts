@@ -7,7 +7,7 @@ const digest = text.check(z.regex(/^sha256:[0-9a-f]{64}$/));
 
 /** Everything that a key is made of, as digests; the key itself is computed from it. */
 const parts = z.strictObject({
-  kind: z.enum(["copy", "workdir", "run", "selection", "mount", "files"]),
+  kind: z.enum(["copy", "workdir", "run", "selection", "mount", "files", "cache"]),
   platform: z.literal(""),
   projection: text.check(z.regex(/^[0-9a-f]{64}$/)),
   parent: z.nullable(digest),

@@ -17,11 +17,14 @@ import type { Descriptor } from "../oci/types.js";
 import type { CacheReader } from "./backend.js";
 import type { CacheEntry, EntryLayer, EntryResult } from "./entry.js";
 import { fileListParts, type KnownFiles, readFileList } from "./file-lists.js";
+import { type FoundMount, SharedMounts } from "./shared-mounts.js";
 
 /** A cache to read from. */
 export interface CacheImport {
   /** As progress shows it: `registry "r.example/app:cache"`. */
   readonly name: string;
+  /** Most bytes that it may fill a cache mount with; none unless given. */
+  readonly mountsLimitBytes?: number | undefined;
   open(options: Abortable): Promise<CacheReader>;
 }
 
@@ -54,6 +57,8 @@ export interface UsedStep extends Pick<CacheEntry, "parts" | "result"> {
 export interface SharedCachesOptions {
   readonly store: Store;
   readonly imports: readonly CacheImport[];
+  /** Whether content of cache mounts is exported. */
+  readonly exportsMounts?: boolean;
   readonly onEvent: OnEvent;
   readonly nowMs: () => number;
 }
@@ -77,6 +82,8 @@ export class SharedCaches {
   /** Whether an incomplete entry counts: until somebody wants a layer that is nowhere. */
   #recordsCount = true;
   #hasAnswered = false;
+  /** Cache mounts of commands that this build has run. */
+  readonly mounts: SharedMounts;
 
   constructor(options: SharedCachesOptions) {
     this.#options = options;
@@ -87,6 +94,12 @@ export class SharedCaches {
       wrong: new Set(),
       isOff: false,
     }));
+    this.mounts = new SharedMounts({
+      ...options,
+      exportsMounts: options.exportsMounts ?? false,
+      underWay: this.#underWay,
+      find: (key, opts) => this.#findMounts(key, opts),
+    });
   }
 
   /** Whether there is any cache to ask. */
@@ -107,6 +120,7 @@ export class SharedCaches {
   /** Begins an attempt to build. */
   begin(): void {
     this.#used.clear();
+    this.mounts.begin();
   }
 
   /** Tells that the build used a step. */
@@ -157,6 +171,18 @@ export class SharedCaches {
       }
     }
     return undefined;
+  }
+
+  /** What the caches have that may fill cache mounts. */
+  async *#findMounts(key: CacheKey, options: Abortable): AsyncGenerator<FoundMount> {
+    for (const source of this.#sources) {
+      const { mountsLimitBytes: limitBytes, name } = source.at;
+      const entry = limitBytes === undefined ? undefined : await this.#findIn(source, key, options);
+      const reader = await source.reader;
+      if (limitBytes !== undefined && entry !== undefined && reader !== undefined) {
+        yield { entry, layers: reader.layers, name, limitBytes };
+      }
+    }
   }
 
   async #findIn(source: Source, key: CacheKey, options: Abortable): Promise<CacheEntry | undefined> {

@@ -1,6 +1,7 @@
 /** An executor that runs nothing: a function of the test says what each command would have changed and printed. */
 import type {
   Executor,
+  ExecutorCaches,
   ExecutorCapabilities,
   ExecutorProbe,
   RunIO,
@@ -51,6 +52,8 @@ export interface FakeExecutorOptions {
   readonly capabilities?: Partial<ExecutorCapabilities>;
   /** In place of a usable one. */
   readonly probe?: ExecutorProbe;
+  /** What is in its cache mounts; out of reach unless given. */
+  readonly caches?: ExecutorCaches;
 }
 
 export interface FakeExecutor extends Executor {
@@ -76,6 +79,7 @@ export function fakeExecutor(command: FakeCommand, options: FakeExecutorOptions 
   return {
     name: options.name ?? "fake",
     specs,
+    ...(options.caches === undefined ? {} : { caches: options.caches }),
     get isDisposed() {
       return isDisposed;
     },

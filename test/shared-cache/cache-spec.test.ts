@@ -48,6 +48,9 @@ describe("--cache-from", () => {
       { type: "gha", scope: "app", url: "https://a", urlV2: "https://b", token: "t", version: 2 },
     ],
     ['type=local,"src=a,b"', { type: "local", src: "a,b" }],
+    ["type=local,src=a,mounts=true", { type: "local", src: "a", mountsLimitBytes: 2 * 1024 ** 3 }],
+    ["type=registry,ref=r.example/a:c,mounts=false", { type: "registry", ref: "r.example/a:c" }],
+    ["type=s3,mounts=1,mounts-limit=500MB", { type: "s3", mountsLimitBytes: 500 * 1024 ** 2 }],
   ])("%s", (text, expected) => {
     expect(parseCacheFrom(text)).toEqual(expected);
   });
@@ -75,6 +78,10 @@ describe("--cache-from", () => {
     ["type=local,src=a,digest=sha256:x", "OPTIONS_UNSUPPORTED"],
     ["type=registry,ref=a,registry.insecure=true", "OPTIONS_UNSUPPORTED"],
     ["type=local,src=a,mode=max", "OPTIONS_UNKNOWN_KEY"],
+    ["type=local,src=a,mounts=yes", "OPTIONS_INVALID"],
+    ["type=local,src=a,mounts=true,mounts-limit=lots", "OPTIONS_INVALID"],
+    ["type=local,src=a,mounts=true,mounts-limit=0", "OPTIONS_INVALID"],
+    ["type=local,src=a,mounts-limit=1GB", "OPTIONS_UNSUPPORTED"],
     ["type=registry,ref=a,src=b", "OPTIONS_UNKNOWN_KEY"],
   ])("refuses %s", (text, code) => {
     expect(failure(() => parseCacheFrom(text)).code).toBe(code);
@@ -86,6 +93,10 @@ describe("--cache-to", () => {
   test.each([
     ["app:cache", { type: "registry", ref: "docker.io/library/app:cache", ...usual }],
     ["type=registry,ref=r.example/app:c,mode=max", { type: "registry", ref: "r.example/app:c", ...usual, mode: "max" }],
+    [
+      "type=local,dest=a,mounts=true,mounts-limit=1.5g",
+      { type: "local", dest: "a", ...usual, mountsLimitBytes: 1.5 * 1024 ** 3 },
+    ],
     ["type=local,dest=out", { type: "local", dest: "out", ...usual }],
     [
       "type=local,dest=out,compression=zstd,compression-level=9,force-compression=true,timeout=90s",
@@ -120,6 +131,7 @@ describe("--cache-to", () => {
 
   test.each([
     ["type=inline,mode=max", "OPTIONS_UNSUPPORTED"],
+    ["type=inline,mounts=true", "OPTIONS_UNSUPPORTED"],
     ["type=inline,ref=app", "OPTIONS_UNKNOWN_KEY"],
     ["type=local,dest=a,ignore-error=false", "OPTIONS_UNSUPPORTED"],
     ["type=local,dest=a,image-manifest=false", "OPTIONS_UNSUPPORTED"],

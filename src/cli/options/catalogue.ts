@@ -183,7 +183,7 @@ export const HONOURED_OPTIONS: readonly HonouredOption<BuildRequest>[] = [
     group: "Cache",
     help:
       "Cache to ask for what the store does not know: a reference, type=registry,ref=…, type=local,src=…, " +
-      "type=s3,region=…,bucket=… or type=gha (repeat; the first that has it counts)",
+      "type=s3,region=…,bucket=… or type=gha; with mounts=true it fills new cache mounts, too (repeat; the first that has it counts)",
     apply: (request, value) => request.cacheFrom.push(value),
   },
   {
@@ -193,7 +193,7 @@ export const HONOURED_OPTIONS: readonly HonouredOption<BuildRequest>[] = [
     group: "Cache",
     help:
       "Cache to write to: type=registry,ref=…, type=local,dest=…, type=s3,region=…,bucket=…, type=gha or type=inline, with " +
-      "mode=min (layers of the image) or mode=max (of all stages) (repeat)",
+      "mode=min (layers of the image) or mode=max (of all stages), and mounts=true for cache mounts (repeat)",
     apply: (request, value) => request.cacheTo.push(value),
   },
   {

@@ -3,13 +3,14 @@
  * namespace made. It is no boundary: docs/design/executor-chroot.md says what it does and what it does not.
  */
 import { type ByteString, bufferOf, textOf } from "../../util/bytes.js";
-import type { Executor, ExecutorProbe, RunIO, RunOutcome, RunSpec } from "../contract.js";
+import type { Executor, ExecutorCaches, ExecutorProbe, RunIO, RunOutcome, RunSpec } from "../contract.js";
 import { changesetRewrite } from "../kit/changeset.js";
 import { openChangeset } from "../kit/changeset-stream.js";
 import { executorUnsupported } from "../kit/failures.js";
 import { requireProgram } from "../kit/programs.js";
 import { readListedArguments } from "../kit/tar-arguments.js";
 import { runFurnished } from "./furnished-run.js";
+import { lockedMount } from "./mount-furniture.js";
 import { probeChroot } from "./probe.js";
 import { closeWorkshop, openWorkshop, type Workshop } from "./workshop.js";
 
@@ -27,6 +28,10 @@ export function createChrootExecutor(options: ChrootExecutorOptions): Executor {
 
 class ChrootExecutor implements Executor {
   readonly name = CHROOT;
+  readonly caches: ExecutorCaches = {
+    read: async (mount, options) => (await this.#open()).caches.read(lockedMount(mount), options),
+    fill: async (mount, open, options) => (await this.#open()).caches.fill(lockedMount(mount), open, options),
+  };
   readonly #stateDir: string;
   #workshop: Promise<Workshop> | undefined;
 

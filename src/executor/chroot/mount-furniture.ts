@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { type ByteString, byteStringOf, bytesOf, fsPath } from "../../util/bytes.js";
-import type { Mount, RunIO } from "../contract.js";
+import type { CacheMount, Mount, RunIO } from "../contract.js";
 import type { CacheFolders, CacheLease } from "../kit/cache-folders.js";
 import { executorFailed, executorUnsupported } from "../kit/failures.js";
 import type { LayerStore } from "../kit/layer-store.js";
@@ -25,8 +25,6 @@ export interface MountParts {
   /** `undefined` where secrets would be written to a disk. */
   readonly secrets: SecretFiles | undefined;
 }
-
-type CacheMount = Mount & { readonly type: "cache" };
 
 export class MountFurniture {
   readonly secretEnv: Map<string, ByteString> = new Map();
@@ -89,7 +87,7 @@ export class MountFurniture {
     this.#leases.clear();
   }
 
-  /** A cache in a tree is nowhere else, so all are locked; in the same order by everybody, so that nobody waits in a ring. */
+  /** All are locked; in the same order by everybody, so that nobody waits in a ring. */
   async #lease(mounts: readonly Mount[], io: RunIO): Promise<void> {
     const keyed = mounts.flatMap((mount) => (mount.type === "cache" ? [[keyOf(mount), mount] as const] : []));
     keyed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
@@ -103,8 +101,7 @@ export class MountFurniture {
         );
       }
       last = key;
-      const sharing = mount.sharing === "shared" ? "locked" : mount.sharing;
-      this.#leases.set(mount, await this.#parts.caches.acquire({ ...mount, sharing }, io));
+      this.#leases.set(mount, await this.#parts.caches.acquire(lockedMount(mount), io));
     }
   }
 
@@ -197,6 +194,11 @@ export class MountFurniture {
 
 export const SECRET_HINT =
   "take it as a variable (--mount=type=secret,id=…,env=NAME), or keep the store on a tmpfs that allows programs and devices with --root";
+
+/** A cache in a tree is nowhere else: two commands cannot share it. */
+export function lockedMount(mount: CacheMount): CacheMount {
+  return mount.sharing === "shared" ? { ...mount, sharing: "locked" } : mount;
+}
 
 function keyOf({ id, seed, path }: CacheMount): string {
   return JSON.stringify([id, seed.chainId, path]);

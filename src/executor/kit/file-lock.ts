@@ -10,8 +10,8 @@ export interface FileLock {
 export interface LockOptions {
   readonly executor: string;
   readonly exclusive: boolean;
-  /** Whether to wait for other holders; else `undefined` is the answer. */
-  readonly wait: boolean;
+  /** Whether to wait for other holders, or for how many milliseconds; then `undefined` is the answer. */
+  readonly wait: boolean | number;
   readonly signal: AbortSignal;
 }
 
@@ -27,7 +27,7 @@ export async function lockFile(path: string, options: LockOptions): Promise<File
       "--",
       requireProgram("flock", executor),
       exclusive ? "--exclusive" : "--shared",
-      ...(wait ? [] : ["--nonblock"]),
+      ...(wait === true ? [] : wait === false ? ["--nonblock"] : [`--timeout=${wait / 1000}`]),
       "--conflict-exit-code=75",
       path,
       sh,

@@ -27,6 +27,8 @@ export interface LayerRewriteOptions {
   readonly maxId: number;
   /** The layers below, for what a layer leaves out: parents, and links among them. */
   readonly lower: LowerFiles;
+  /** Whether names are names, also those that delete something in a layer. */
+  readonly isPlain?: boolean;
 }
 
 const WHITEOUT = ".wh.";
@@ -66,7 +68,7 @@ export class LayerRewrite implements TarRewrite {
     const slash = path.lastIndexOf("/");
     const name = path.slice(slash + 1) as ByteString;
     const parent = this.#folder(path.slice(0, Math.max(0, slash)) as ByteString, path, output);
-    if (name.startsWith(WHITEOUT)) {
+    if (name.startsWith(WHITEOUT) && this.#options.isPlain !== true) {
       this.#whiteout(parent, name, path);
       return;
     }

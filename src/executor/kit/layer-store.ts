@@ -10,16 +10,14 @@ import { type ByteString, bytesOf } from "../../util/bytes.js";
 import { bootId } from "../../util/process-owner.js";
 import { SharedWork } from "../../util/shared-work.js";
 import type { RunIO } from "../contract.js";
-import { Child, collectText, writeAll } from "./child.js";
 import type { IdSpace } from "./id-space.js";
 import { LayerRewrite } from "./layer-rewrite.js";
 import { markUsed } from "./mark-used.js";
 import type { PreparedLayer, RootMeta } from "./prepared-layer.js";
-import { requireProgram } from "./programs.js";
 import { RootView } from "./root-view.js";
 import type { ScratchFolders } from "./scratch-folders.js";
-import { unpackArguments } from "./tar-arguments.js";
 import { rewriteTar } from "./tar-rewriter.js";
+import { unpackTar } from "./unpack-tar.js";
 
 const FORMAT = 2;
 const META = "layer.json";
@@ -79,7 +77,9 @@ export class LayerStore {
       mkdirSync(join(folder, FILES), { mode: 0o755 });
       chmodSync(join(folder, FILES), 0o755);
       const rewrite = new LayerRewrite({ overlay: space.overlay, ids: space.ids, maxId: space.maxId, lower: below });
-      await this.#unpack(rewriteTar(io.openLayer(diffId), rewrite), join(folder, FILES), io.signal);
+      const { executor } = this.#options;
+      const tar = rewriteTar(io.openLayer(diffId), rewrite);
+      await unpackTar(tar, join(folder, FILES), { executor, space, what: "a layer", signal: io.signal });
       const meta: LayerMeta = {
         format: FORMAT,
         boot: bootId() ?? null,
@@ -96,25 +96,6 @@ export class LayerStore {
     } finally {
       await scratch.remove(folder);
     }
-  }
-
-  async #unpack(tar: AsyncIterable<Buffer>, folder: string, signal: AbortSignal): Promise<void> {
-    const { executor, space } = this.#options;
-    const command = space.command([requireProgram("tar", executor), ...unpackArguments(folder)]);
-    const child = new Child(command, { stdio: ["pipe", "ignore", "pipe"], signal });
-    const words = collectText(child.process.stderr!);
-    try {
-      for await (const chunk of tar) await writeAll(child.input(), [chunk]);
-      child.input().end();
-    } catch (error) {
-      child.input().destroy();
-      const end = await child.ended;
-      signal.throwIfAborted();
-      if (end.code === 0 || end.code === null || (error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
-    }
-    const { code } = await child.ended;
-    signal.throwIfAborted();
-    if (code !== 0) throw failed(executor, `unpacking a layer ended with ${code}: ${words()}`);
   }
 
   #publish(folder: string, name: string): void {

@@ -2,15 +2,28 @@
 
 /** Arguments for GNU tar that make it read all of `folder`, attributes and all. */
 export function readAllArguments(folder: string): readonly string[] {
-  return [...readArguments(folder), "--sort=name", "--one-file-system", "--", "."];
+  return [...readArguments(folder, "-"), ...ALL];
+}
+
+/** The same for how long that would be, which it says in its words; no file is read. */
+export function measureAllArguments(folder: string): readonly string[] {
+  return [...readArguments(folder, "/dev/null"), "--totals", ...ALL];
+}
+
+/** What `measureAllArguments` made it say, in bytes. */
+export function measuredBytes(words: string): number | undefined {
+  const [, bytes] = /^Total bytes written: ([0-9]+) /m.exec(words) ?? [];
+  return bytes === undefined ? undefined : Number(bytes);
 }
 
 /** The same for those files of `folder` whose names come on standard input, each with a NUL behind it. */
 export function readListedArguments(folder: string): readonly string[] {
-  return [...readArguments(folder), "--no-recursion", "--null", "--verbatim-files-from", "--files-from=-"];
+  return [...readArguments(folder, "-"), "--no-recursion", "--null", "--verbatim-files-from", "--files-from=-"];
 }
 
-function readArguments(folder: string): readonly string[] {
+const ALL = ["--sort=name", "--one-file-system", "--", "."];
+
+function readArguments(folder: string, archive: string): readonly string[] {
   return [
     "--create",
     "--format=pax",
@@ -21,7 +34,7 @@ function readArguments(folder: string): readonly string[] {
     "--warning=no-file-ignored",
     "--directory",
     folder,
-    "--file=-",
+    `--file=${archive}`,
   ];
 }
 

@@ -25,6 +25,7 @@ export function createNamespacesExecutor({ stateDir }: NamespacesExecutorOptions
     name: NAMESPACES,
     probe: ({ signal } = {}) => probeNamespaces(stateDir, signal),
     run: (spec, io) => runner.run(spec, io, STYLE),
+    caches: runner.caches,
     [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose](),
   };
 }

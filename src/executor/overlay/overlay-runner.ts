@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isOcibuildError } from "../../errors.js";
 import { bytesOf } from "../../util/bytes.js";
-import type { RunIO, RunOutcome, RunSpec } from "../contract.js";
+import type { ExecutorCaches, RunIO, RunOutcome, RunSpec } from "../contract.js";
 import { changesetRewrite } from "../kit/changeset.js";
 import { openChangeset } from "../kit/changeset-stream.js";
 import { requireProgram } from "../kit/programs.js";
@@ -36,6 +36,12 @@ export class OverlayRunner implements AsyncDisposable {
     });
     return this.#workshop;
   }
+
+  /** As `Executor.caches`. */
+  readonly caches: ExecutorCaches = {
+    read: async (mount, options) => (await this.workshop()).caches.read(mount, options),
+    fill: async (mount, open, options) => (await this.workshop()).caches.fill(mount, open, options),
+  };
 
   /** As `Executor.run`. */
   async run<Table extends Fstab>(spec: RunSpec, io: RunIO, style: RunStyle<Table>): Promise<RunOutcome> {

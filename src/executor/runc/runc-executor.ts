@@ -1,6 +1,6 @@
 /** Runs commands in containers of an OCI runtime of this machine, over an overlay of prepared layers. */
 import { textOf } from "../../util/bytes.js";
-import type { Executor, ExecutorProbe, RunIO, RunOutcome, RunSpec } from "../contract.js";
+import type { Executor, ExecutorCaches, ExecutorProbe, RunIO, RunOutcome, RunSpec } from "../contract.js";
 import { executorFailed } from "../kit/failures.js";
 import { unlessTried } from "../kit/trial-memory.js";
 import { OverlayRunner } from "../overlay/overlay-runner.js";
@@ -30,6 +30,7 @@ export function createRuncExecutor(options: RuncExecutorOptions): Executor {
 
 class RuncExecutor implements Executor {
   readonly name = RUNC;
+  readonly caches: ExecutorCaches;
   readonly #stateDir: string;
   readonly #wanted: RuntimeName | undefined;
   readonly #runner: OverlayRunner;
@@ -39,6 +40,7 @@ class RuncExecutor implements Executor {
     this.#stateDir = stateDir;
     this.#wanted = runtime;
     this.#runner = new OverlayRunner(RUNC, stateDir);
+    this.caches = this.#runner.caches;
   }
 
   async probe(options: { readonly signal?: AbortSignal } = {}): Promise<ExecutorProbe> {

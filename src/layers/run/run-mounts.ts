@@ -2,7 +2,7 @@
 
 import type { StepFile } from "../../cache/step-files.js";
 import { OcibuildError } from "../../errors.js";
-import type { Mount, RootFiles } from "../../executor/contract.js";
+import type { CacheMount, Mount, RootFiles } from "../../executor/contract.js";
 import { chainIdOf, type DiffId } from "../../oci/digest.js";
 import type { PlannedMount } from "../../plan/steps/run.js";
 import { treePath } from "../../tree/paths.js";
@@ -122,8 +122,16 @@ export function rootFilesOf(layers: readonly DiffId[]): RootFiles {
   return { chainId: chainIdOf(layers) ?? null, layers };
 }
 
+/** A cache mount of a command. */
+export interface CacheUse {
+  readonly mount: CacheMount;
+  /** A digest over what a new one begins with; `undefined` for nothing. */
+  seed(): Promise<string | undefined>;
+}
+
 export interface ExecutorMounts {
   readonly mounts: readonly Mount[];
+  readonly caches: readonly CacheUse[];
   /** Variables that come with them, whatever the image says. */
   readonly env: readonly string[];
   /** Variables that come with them unless the image has its own. */
@@ -136,6 +144,7 @@ export interface ExecutorMounts {
  */
 export async function executorMounts(mounts: readonly RunMount[], execution: RunExecution): Promise<ExecutorMounts> {
   const found: Mount[] = [];
+  const caches: CacheUse[] = [];
   const env: string[] = [];
   const defaults: string[] = [];
   let agents = 0;
@@ -151,7 +160,9 @@ export async function executorMounts(mounts: readonly RunMount[], execution: Run
       case "cache": {
         const { files, path } = await mount.rootFiles();
         const { type, id, target, readOnly, sharing, mode, uid, gid } = planned;
-        found.push({ type, id, seed: files, path, target, readOnly, sharing, mode, uid, gid });
+        const cache = { type, id, seed: files, path, target, readOnly, sharing, mode, uid, gid };
+        found.push(cache);
+        caches.push({ mount: cache, seed: () => mount.digest("record") });
         break;
       }
       case "tmpfs":
@@ -180,7 +191,7 @@ export async function executorMounts(mounts: readonly RunMount[], execution: Run
         planned satisfies never;
     }
   }
-  return { mounts: found, env, defaults };
+  return { mounts: found, caches, env, defaults };
 }
 
 function notGiven(message: string, option: string, fix: string): OcibuildError<"OPTIONS_INVALID"> {

@@ -14,6 +14,7 @@ import { sealEdit } from "../seal/seal-edit.js";
 import type { StepOptions, StepWork } from "../step-layer.js";
 import { stepShape } from "../step-shape.js";
 import { applyChangeset, readChangeset } from "./changeset.js";
+import { shareCaches } from "./run-caches.js";
 import { CHANGESET_LIMIT_BYTES } from "./run-execution.js";
 import { OutputTail, runFailed } from "./run-failure.js";
 import { DEFAULT_PATH, makeWorkdir, userOf } from "./run-ground.js";
@@ -114,6 +115,7 @@ async function runCommand(
   };
   const isMounted = (type: "secret" | "ssh", id: string): boolean =>
     spec.mounts.some((mount) => mount.type === type && mount.id === id);
+  await shareCaches(run, executor, given.caches);
   const tail = new OutputTail();
   const outcome = await executor.run(spec, {
     signal: run.signal,

@@ -11,6 +11,6 @@ export interface ExecutorCase {
   /** A sentence about behaviour. */
   readonly name: string;
   /** Whether the case says anything about an executor that can do this. */
-  readonly needs?: (capabilities: ExecutorCapabilities) => boolean;
+  readonly needs?: (capabilities: ExecutorCapabilities, executor: Executor) => boolean;
   run(executor: Executor, lab: Lab): Promise<void>;
 }

@@ -139,7 +139,8 @@ export class Lab {
   }
 }
 
-async function readChanges(chunks: AsyncIterable<Buffer>): Promise<Map<string, ChangedEntry>> {
+/** The entries of a tar, by path. */
+export async function readChanges(chunks: AsyncIterable<Buffer>): Promise<Map<string, ChangedEntry>> {
   const changes = new Map<string, ChangedEntry>();
   let entry: TarEntry | undefined;
   let parts: Buffer[] = [];
