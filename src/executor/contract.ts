@@ -54,7 +54,7 @@ export interface CacheReadOptions {
 }
 
 export type CacheContent =
-  /** Nothing was ever in it. */
+  /** There is no such cache here, or nothing is in it. */
   | { readonly state: "none" }
   /** Others had it for longer than was to be waited. */
   | { readonly state: "in-use" }

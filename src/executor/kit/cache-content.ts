@@ -60,7 +60,7 @@ export function unpackContent(tar: AsyncIterable<Buffer>, folder: string, option
 const NOTHING = { lookUp: () => undefined };
 
 /** Leaves out what another machine could not have: devices, and further names of them. */
-class ContentRewrite implements TarRewrite {
+export class ContentRewrite implements TarRewrite {
   readonly #leftOut = new Set<ByteString>();
 
   entry(...[entry, output]: Parameters<TarRewrite["entry"]>): void {

@@ -70,7 +70,7 @@ export class CacheFolders implements ExecutorCaches {
         isBusy = true;
         continue;
       }
-      const content = await this.#read(join(base, String(index), FILES), lock, options);
+      const content = await this.#read(join(base, String(index)), lock, options);
       if (content.state !== "none") return content;
     }
     return { state: isBusy ? "in-use" : "none" };
@@ -80,10 +80,11 @@ export class CacheFolders implements ExecutorCaches {
   async #read(folder: string, lock: FileLock, { limitBytes, signal }: CacheReadOptions): Promise<CacheContent> {
     const { executor, space } = this.#options;
     const options = { executor, space, signal };
+    const files = join(folder, FILES);
     let isRead = false;
     try {
-      if (!existsSync(folder)) return { state: "none" };
-      const sizeBytes = await measureContent(folder, options);
+      if (stateOf(folder) !== "filled") return { state: "none" };
+      const sizeBytes = await measureContent(files, options);
       if (sizeBytes > limitBytes) return { state: "too-large", sizeBytes };
       isRead = true;
     } finally {
@@ -92,7 +93,7 @@ export class CacheFolders implements ExecutorCaches {
     return {
       state: "there",
       tar: releasing(
-        readContent(folder, options, () => lock.release()),
+        readContent(files, options, () => lock.release()),
         lock,
       ),
     };

@@ -94,6 +94,7 @@ mkfifo pipe; printf x > .wh.name; touch -d @1234567890 d/f d/e; chown 1:2 d/e`;
       for (const sharing of ["shared", "locked", "private"] as const) {
         const mount = cache(lab, `empty ${sharing}`, { sharing });
         await lab.run(executor, { script: "true", mounts: [mount] });
+        equal((await caches.read(mount, USUAL)).state, "none");
         equal(await caches.fill(mount, async () => undefined, { signal }), false);
         equal(await caches.fill(mount, giving([TOP, { path: "f", content: "filled" }]), { signal }), true);
         equal((await lab.run(executor, { script: "cat /cache/*", mounts: [mount] })).stdout, "filled");

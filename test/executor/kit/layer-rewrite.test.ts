@@ -188,3 +188,10 @@ test("U6: for who applies layers itself, whiteouts stay whiteouts, and those of 
     "file f/g/.wh..wh..opq",
   ]);
 });
+
+test("takes names that delete something in a layer as they are where there is nothing to delete", async () => {
+  const members: TarMember[] = [{ path: ".wh.a" }, { path: ".wh.d", type: "dir" }, { path: ".wh.d/.wh..wh..opq" }];
+  const { entries, rewrite } = await unpacked(members, { overlay: "none", isPlain: true });
+  expect(entries.map(({ path }) => path)).toEqual([".wh.a", ".wh.d", ".wh.d/.wh..wh..opq"]);
+  expect([...rewrite.hidden, ...rewrite.opaque]).toEqual([]);
+});
