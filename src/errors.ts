@@ -124,7 +124,7 @@ export interface ErrorDetails {
   EXECUTOR_UNSUPPORTED: { readonly executor: string; readonly feature: string };
   EXECUTOR_FAILED: { readonly executor: string };
   /** `output` is the end of what the command printed. */
-  RUN_FAILED: { readonly exitCode: number; readonly signal?: string; readonly output: string };
+  RUN_FAILED: { readonly exitCode: number; readonly signal?: string; readonly output: string; readonly log?: string };
   OPTIONS_INVALID: { readonly option: string };
   OPTIONS_UNKNOWN_KEY: { readonly option: string; readonly nearest?: string };
   OPTIONS_UNSUPPORTED: { readonly option: string };

@@ -95,6 +95,8 @@ export type BuildEvent =
       readonly timeMs: number;
       /** One line about the result: a digest, a size. */
       readonly detail?: string;
+      /** Of a RUN that printed something: the file in the store that holds all of it, absolute. */
+      readonly log?: string;
     }
   | {
       readonly type: "warning";

@@ -1,8 +1,8 @@
 /**
  * The store: one folder that holds images, layers and what makes the next build fast (design, section 4).
  *
- * `images/` OCI layout · `layers/v1/`, `steps/v1/`, `stat/v1/`, `builds/v1/` can be deleted at any moment · `locks/` · `tmp/`. A
- * format that changes gets a new folder; folders that this version does not know are left alone (K13).
+ * `images/` OCI layout · `layers/v1/`, `steps/v1/`, `stat/v1/`, `builds/v1/`, `logs/v1/` can be deleted at any moment · `locks/` ·
+ * `tmp/`. A format that changes gets a new folder; folders that this version does not know are left alone (K13).
  */
 import {
   accessSync,
@@ -26,6 +26,7 @@ import { type PruneOptions, type PruneResult, pruneStore } from "./keeping/prune
 import { SpaceGuard, usualLimitBytes } from "./keeping/space-guard.js";
 import { StoreUse } from "./keeping/store-use.js";
 import { LayerFiles } from "./layer-files.js";
+import { LogFiles } from "./log-files.js";
 import { createLayout } from "./oci-layout.js";
 import { PendingFile, removeLeftovers } from "./pending-file.js";
 import { StatCacheFiles } from "./stat-cache-files.js";
@@ -47,6 +48,8 @@ export interface StoreOptions {
   readonly limitBytes?: number | "usual";
   /** How long to wait for another process that changes the list of images; 30 s unless told otherwise. */
   readonly lockWaitMs?: number;
+  /** It is gone when its build is over, so nothing is kept that is for people to read afterwards. */
+  readonly isTemporary?: boolean;
 }
 
 export interface Store {
@@ -67,6 +70,8 @@ export interface Store {
   readonly stepLocks: StepLocks;
   readonly stats: StatCacheFiles;
   readonly journals: BuildJournals;
+  /** Of commands: what they printed. */
+  readonly logs: LogFiles;
   /** Everything in it: reads all of its folders. */
   inventory(): Inventory;
   /** Removes what it can do without. */
@@ -159,6 +164,7 @@ export async function openStore(root: string, options: StoreOptions = {}): Promi
     stepLocks: new StepLocks(join(root, "locks", "steps"), writable),
     stats: new StatCacheFiles(join(root, "stat", "v1"), folders),
     journals: new BuildJournals(join(root, "builds", "v1"), folders),
+    logs: new LogFiles(join(root, "logs", "v1"), folders, options.isTemporary !== true),
     inventory: () => takeInventory(root),
     prune: (pruneOptions) => pruneStore({ root, use, freeBytes }, pruneOptions),
     use,

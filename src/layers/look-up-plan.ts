@@ -93,7 +93,7 @@ async function lookUpStage(
   return { layers, steps };
 }
 
-const SILENT = { compression: undefined, onOutput: () => {}, onProgress: () => {} };
+const SILENT = { compression: undefined, onOutput: () => {}, onLog: () => {}, onProgress: () => {} };
 const NOTHING = {
   shape: undefined,
   shapeKey: undefined,

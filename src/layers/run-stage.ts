@@ -100,17 +100,23 @@ async function runStep(
   const onProgress = (current: number): void => onEvent({ type: "task-progress", id: task.id, current, unit: "bytes" });
   const onOutput = (stream: "stdout" | "stderr", chunk: Uint8Array): void =>
     onEvent({ type: "task-output", id: task.id, stream, chunk });
+  let log: { readonly log?: string } = {};
+  const onLog = (path: string): void => {
+    log = { log: path };
+  };
   const { stage } = trail;
   const place = { trail, index: trail.done.length, title: stepTitle(step), taskId: task.id };
-  const all = { ...options, onProgress, onOutput, platform: stage.platform, mayReuse: run.mayReuse(stage), place };
+  const told = { onProgress, onOutput, onLog };
+  const all = { ...options, ...told, platform: stage.platform, mayReuse: run.mayReuse(stage), place };
   try {
     const work = await stepWork(run, step, diffIdsOf(before), stageLayers, all);
     const layer = await stepLayer(run, work, before);
-    onEvent({ type: "task-finished", id: task.id, outcome: layer.isCached ? "cached" : "done", timeMs: nowMs() });
+    const outcome = layer.isCached ? "cached" : "done";
+    onEvent({ type: "task-finished", id: task.id, outcome, timeMs: nowMs(), ...log });
     return layer;
   } catch (error) {
     const outcome = run.signal.aborted ? "cancelled" : "failed";
-    onEvent({ type: "task-finished", id: task.id, outcome, timeMs: nowMs() });
+    onEvent({ type: "task-finished", id: task.id, outcome, timeMs: nowMs(), ...log });
     throw withLocation(error, locate(run.source, step.span));
   }
 }

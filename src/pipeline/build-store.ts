@@ -47,7 +47,7 @@ export async function openBuildStore(root: string, options: StoreOptions): Promi
   }
   options.onWarning?.(`nothing can be written to the store "${root}": the build goes on without a cache`);
   const own = mkdtempSync(join(tmpdir(), "ocibuild-store-"));
-  const store = await openStore(own, options);
+  const store = await openStore(own, { ...options, isTemporary: true });
   return {
     store,
     root: own,

@@ -53,6 +53,7 @@ async function filledStore(): Promise<{
   for (const path of [
     ["fetched", "v1", "f".repeat(64)],
     ["git", "v1", "1".repeat(40), "objects", "pack"],
+    ["logs", "v1", "20261121T114003Z-build-2-6f1d09a2.log"],
     ["executors", "overlay", "layers", "all", "a".repeat(64), "fs", "bin", "sh"],
     ["executors", "overlay", "caches", "all", "c".repeat(64), "0", "files", "kept"],
     ["future", "v9", "thing"],
@@ -79,7 +80,19 @@ describe("what a store takes", () => {
     expect(totalBytes).toBe(onDisk(root));
     expect(items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)).toBe(totalBytes);
     expect(kindsIn(root)).toEqual(
-      ["blob", "cache-mount", "context", "download", "git", "image", "layer", "other", "record", "unpacked"].sort(),
+      [
+        "blob",
+        "cache-mount",
+        "context",
+        "download",
+        "git",
+        "image",
+        "layer",
+        "log",
+        "other",
+        "record",
+        "unpacked",
+      ].sort(),
     );
     expect(items.filter(({ kind }) => kind === "image")).toHaveLength(3);
   });

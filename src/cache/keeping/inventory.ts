@@ -5,7 +5,7 @@ import { isKey } from "../key.js";
 import { DiskUsage, namesIn, pathsIn } from "./disk-usage.js";
 import { referencedBlobs } from "./referenced-blobs.js";
 
-/** What a thing is. Everything but images and cache mounts can be made again. */
+/** What a thing is. Everything but images and cache mounts can be made again, or is not needed. */
 export type ItemKind =
   /** Documents and layers of the images that are listed. */
   | "image"
@@ -23,6 +23,8 @@ export type ItemKind =
   | "cache-mount"
   | "git"
   | "download"
+  /** What commands printed. */
+  | "log"
   /** Files of builds that are under way, locks, leases, the folders themselves. */
   | "other";
 
@@ -99,6 +101,7 @@ export function takeInventory(root: string, known?: KnownSizes): Inventory {
   for (const path of pathsIn(join(root, "stat", "v1"))) add("context", path);
   for (const path of pathsIn(join(root, "fetched", "v1"))) add("download", path);
   for (const path of pathsIn(join(root, "git", "v1"))) add("git", path);
+  for (const path of pathsIn(join(root, "logs", "v1"))) add("log", path);
 
   for (const executor of pathsIn(join(root, "executors"))) {
     for (const ids of pathsIn(join(executor, "layers"))) {
@@ -130,6 +133,7 @@ function restOf(root: string, usage: DiskUsage): number {
     ["stat/v1", 1],
     ["fetched/v1", 1],
     ["git/v1", 1],
+    ["logs/v1", 1],
   ]);
   let bytes = 0;
   const visit = (path: string, relative: string, itemsIn: number | undefined): void => {

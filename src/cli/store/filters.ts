@@ -5,7 +5,7 @@ import { optionError } from "../option-error.js";
 
 /** BuildKit's types of cache records, and which things of a store they are. */
 const TYPES: ReadonlyMap<string, readonly ItemKind[]> = new Map<string, readonly ItemKind[]>([
-  ["regular", ["layer", "blob", "unpacked", "record", "download"]],
+  ["regular", ["layer", "blob", "unpacked", "record", "download", "log"]],
   ["source.local", ["context"]],
   ["source.git.checkout", ["git"]],
   ["exec.cachemount", ["cache-mount"]],

@@ -12,15 +12,15 @@ import { flag, list, text } from "../options/define-options.js";
 import { formatColumns, openCommandStore, ROOT } from "./common.js";
 import { readFilters, typeOf } from "./filters.js";
 
-/** All that can be made again. */
-const CACHE: readonly ItemKind[] = ["layer", "blob", "unpacked", "record", "context", "download", "git"];
+/** All that can be made again, and what commands printed. */
+const CACHE: readonly ItemKind[] = ["layer", "blob", "unpacked", "record", "context", "download", "git", "log"];
 
 const command: Command = defineCommand({
   name: "prune",
   usage: "[OPTIONS]",
   description:
     "Removes from the store what can be made again, least recently used first: layers, records, unpacked layers, copies of " +
-    "files from elsewhere. Images and cache mounts stay, and so does what running builds use.",
+    "files from elsewhere; and the logs of commands. Images and cache mounts stay, and so does what running builds use.",
   options: {
     all: flag({ short: "a", help: "Cache mounts and images without a tag as well" }),
     filter: list({

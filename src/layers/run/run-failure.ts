@@ -43,18 +43,21 @@ export function processSentence(args: readonly string[], what: string): string {
   return `process ${goQuote(shown)} did not complete successfully: ${what}`;
 }
 
-/** The error for a command that ended with `exitCode`. */
+/** The error for a command that ended with `exitCode`; `log` is the file that holds all that it printed. */
 export function runFailed(
   args: readonly string[],
   outcome: { readonly exitCode: number; readonly signal?: string },
   output: string,
+  log: string | undefined,
 ): OcibuildError<"RUN_FAILED"> {
   const { exitCode, signal } = outcome;
   const what = `exit code: ${exitCode}${signal === undefined ? "" : ` (${signal})`}`;
-  const hint = hintFor(exitCode, signal);
+  const hints = [hintFor(exitCode, signal), log && `all that it printed is in ${log}`].filter(
+    (hint) => hint !== undefined,
+  );
   return new OcibuildError("RUN_FAILED", processSentence(args, what), {
-    details: { exitCode, ...(signal === undefined ? {} : { signal }), output },
-    ...(hint === undefined ? {} : { hint }),
+    details: { exitCode, ...(signal === undefined ? {} : { signal }), output, ...(log === undefined ? {} : { log }) },
+    ...(hints.length === 0 ? {} : { hint: hints.join("; ") }),
   });
 }
 

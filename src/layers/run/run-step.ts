@@ -2,11 +2,12 @@
 
 import type { StepFileGroup } from "../../cache/step-files.js";
 import { OcibuildError } from "../../errors.js";
-import type { RunSpec } from "../../executor/contract.js";
+import type { RunIO, RunSpec } from "../../executor/contract.js";
 import type { DiffId } from "../../oci/digest.js";
 import type { RunStep } from "../../plan/steps/run.js";
 import type { StageLayers } from "../copy/stage-files.js";
 import type { FilePlace } from "../explain/compare-files.js";
+import { stageLabel } from "../explain/step-title.js";
 import { FsEdit } from "../fs/fs-edit.js";
 import { FsTree } from "../fs/fs-tree.js";
 import type { RunContext } from "../run-context.js";
@@ -16,13 +17,16 @@ import { stepShape } from "../step-shape.js";
 import { applyChangeset, readChangeset } from "./changeset.js";
 import { shareCaches } from "./run-caches.js";
 import { CHANGESET_LIMIT_BYTES } from "./run-execution.js";
-import { OutputTail, runFailed } from "./run-failure.js";
+import { runFailed } from "./run-failure.js";
 import { DEFAULT_PATH, makeWorkdir, userOf } from "./run-ground.js";
 import { type ExecutorMounts, executorMounts, RunMount, rootFilesOf } from "./run-mounts.js";
+import { RunOutput } from "./run-output.js";
 
 export interface RunStepOptions extends StepOptions {
   /** Told what the command prints, as it comes. */
   readonly onOutput: (stream: "stdout" | "stderr", chunk: Uint8Array) => void;
+  /** Told of the file that holds all that the command printed, however it ended. */
+  readonly onLog: (path: string) => void;
 }
 
 /**
@@ -116,13 +120,16 @@ async function runCommand(
   const isMounted = (type: "secret" | "ssh", id: string): boolean =>
     spec.mounts.some((mount) => mount.type === type && mount.id === id);
   await shareCaches(run, executor, given.caches);
-  const tail = new OutputTail();
-  const outcome = await executor.run(spec, {
+  const { trail, index } = options.place;
+  const log = run.store.logs.start(`${stageLabel(trail.stage)}-${index + 1}`, run.nowMs());
+  const output = new RunOutput(log, options.onOutput);
+  const io: RunIO = {
     signal: run.signal,
     openLayer: (diffId) => run.layers.openLayer(diffId, run),
     readSecret: async (id) => {
       const value = isMounted("secret", id) ? await execution.secret(id) : undefined;
       if (value === undefined) throw notAsked(executor.name, `the secret "${id}"`);
+      output.hide(value);
       return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     },
     sshSocket: (id) => {
@@ -130,13 +137,15 @@ async function runCommand(
       if (path === undefined) throw notAsked(executor.name, `the agent "${id}"`);
       return path;
     },
-    onOutput: (stream, chunk) => {
-      tail.add(chunk);
-      options.onOutput(stream, chunk);
-    },
+    onOutput: output.take,
+  };
+  let logFile: string | undefined;
+  const outcome = await executor.run(spec, io).finally(() => {
+    logFile = output.end();
+    if (logFile !== undefined) options.onLog(logFile);
   });
   run.signal.throwIfAborted();
-  if (outcome.changeset === null) throw runFailed(step.args, outcome, tail.text());
+  if (outcome.changeset === null) throw runFailed(step.args, outcome, output.tail(), logFile);
   const limitBytes = CHANGESET_LIMIT_BYTES;
   const changeset = await readChangeset(run, outcome.changeset, { executor: executor.name, limitBytes });
   applyChangeset(edit, changeset, executor.name);
