@@ -37,8 +37,8 @@ export class LogFiles {
     this.#limits = limits;
   }
 
-  /** Begins a log. Names begin with the time and hold `label`, so that a list of them is in order and tells the steps. */
-  start(label: string, timeMs: number): KeptLog {
+  /** Begins a log. Names hold when it ended and `label`, so that a list of them is in order and tells the steps. */
+  start(label: string): KeptLog {
     let log = this.#isKept ? new OutputLog(() => this.#folders.createFile(), this.#limits) : undefined;
     const guarded = <T>(action: (log: OutputLog) => T): T | undefined => {
       try {
@@ -56,19 +56,19 @@ export class LogFiles {
           log = undefined;
           const file = open.finish();
           if (file === undefined) return undefined;
-          const path = join(this.#dir, nameOf(label, timeMs));
+          const now = statOf(file.path)?.mtimeMs ?? 0;
+          const path = join(this.#dir, nameOf(label, now));
           file.commitUnsynced(path);
-          this.#tidy(path);
+          this.#tidy(path, now);
           return path;
         }),
     };
   }
 
   /** Removes what is too old or too much, once for each process. */
-  #tidy(newest: string): void {
+  #tidy(newest: string, now: number): void {
     if (this.#isTidy) return;
     this.#isTidy = true;
-    const now = statOf(newest)?.mtimeMs ?? 0;
     const others = namesIn(this.#dir).map((name) => join(this.#dir, name));
     const found = others.flatMap((path) => {
       const stat = path === newest ? undefined : statOf(path);

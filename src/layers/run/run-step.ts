@@ -121,7 +121,7 @@ async function runCommand(
     spec.mounts.some((mount) => mount.type === type && mount.id === id);
   await shareCaches(run, executor, given.caches);
   const { trail, index } = options.place;
-  const log = run.store.logs.start(`${stageLabel(trail.stage)}-${index + 1}`, run.nowMs());
+  const log = run.store.logs.start(`${stageLabel(trail.stage)}-${index + 1}`);
   const output = new RunOutput(log, options.onOutput);
   const io: RunIO = {
     signal: run.signal,
