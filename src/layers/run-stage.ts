@@ -10,7 +10,7 @@ import { copyWork } from "./copy/copy-step.js";
 import type { StageLayers } from "./copy/stage-files.js";
 import { workdirWork } from "./copy/workdir-step.js";
 import type { StageTrail } from "./explain/build-trail.js";
-import { stepTitle } from "./explain/step-title.js";
+import { instructionText, stepTitle } from "./explain/step-title.js";
 import { diffIdsOf, historyOf, type Lineage, withLine } from "./lineage.js";
 import { type RunStepOptions, runWork } from "./run/run-step.js";
 import type { RunContext } from "./run-context.js";
@@ -44,7 +44,7 @@ export function stageTasks(run: RunContext, stage: PlannedStage): TaskInfo[] {
     return {
       id: `${stage.id}#${index + 1}`,
       kind: "step",
-      name: `[${place}] ${step.createdBy}`,
+      name: `[${place}] ${instructionText(step)}`,
       stage: stage.name ?? String(stage.index),
       platform,
       location: locate(run.source, step.span),

@@ -4,6 +4,7 @@
  */
 import { OcibuildError } from "../errors.js";
 import type { Executor, ExecutorCapabilities, Lack } from "../executor/contract.js";
+import { instructionText } from "../layers/explain/step-title.js";
 import { formatPlatform, matchPlatform } from "../oci/platform.js";
 import {
   type BuildPlan,
@@ -164,7 +165,7 @@ function unusable(
   const reasons = refused.map(([name, { reason }]) => `${name}: ${reason}`);
   const why = reasons.length === 0 ? "there is no executor" : `no executor works here (${reasons.join("; ")})`;
   const hints = [...refused.flatMap(([, { hint }]) => hint?.replace(/\.$/, "") ?? []), ...advice];
-  return new OcibuildError("EXECUTOR_NONE", `"${step.createdBy}" cannot be run: ${why}`, {
+  return new OcibuildError("EXECUTOR_NONE", `"${instructionText(step)}" cannot be run: ${why}`, {
     details: { line: location.line },
     location,
     hint:

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { type BuildEvent, isOcibuildError, OcibuildError } from "../../src/index.js";
 import { type FakeCommand, fakeExecutor } from "../../src/testing/fake-executor.js";
@@ -104,5 +105,26 @@ describe("L7: all that a command printed", () => {
       const path = join(root, name);
       if (statSync(path).isFile()) expect(readFileSync(path, "latin1")).not.toMatch(/correct|staple/);
     }
+  });
+});
+
+describe("L1: build arguments of a command", () => {
+  const dockerfile = 'FROM scratch\nARG TOKEN\nRUN curl -H "$TOKEN" https://files.example\nRUN ["make", "all"]';
+  const buildArgs = { TOKEN: "hunter2-canary" };
+
+  test("are in the history of the image, as BuildKit has it, and neither in events nor in errors", async () => {
+    const events: BuildEvent[] = [];
+    const onEvent = (event: BuildEvent): void => void events.push(event);
+    const executor = fakeExecutor(({ args }) => (args.includes("all") ? { exitCode: 1 } : []));
+    const failed = await buildOnly(fresh({ executor, dockerfile, buildArgs, onEvent })).catch(
+      (error: unknown) => error,
+    );
+    const names = events.flatMap((event) => (event.type === "task-started" ? [event.task.name] : []));
+    expect(names).toEqual(['[1/2] RUN curl -H "$TOKEN" https://files.example', "[2/2] RUN make all"]);
+    expect(failed).toMatchObject({ code: "RUN_FAILED" });
+    const none = fresh({ executor: "none", dockerfile, buildArgs, onEvent });
+    const refused = await buildOnly(none).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "EXECUTOR_NONE" });
+    expect(inspect([events, failed, refused], { depth: 9 })).not.toContain("hunter2");
   });
 });

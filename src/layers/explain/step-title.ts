@@ -1,12 +1,16 @@
-/** Steps as explanations and journals name them. */
+/** Steps as progress, errors, explanations and journals name them. */
 import type { PlannedStage, Step } from "../../plan/build-plan.js";
 
 const MOST = 200;
 
-/** The instruction in one line, without build arguments. */
+/** The instruction; unlike the line of an image's history without the build arguments that RUN was given: they may be secrets. */
+export function instructionText(step: Step): string {
+  return step.kind === "run" ? `RUN ${commandText(step.args)}` : step.createdBy;
+}
+
+/** The instruction in one line that is not too long. */
 export function stepTitle(step: Step): string {
-  const text = step.kind === "run" ? `RUN ${commandText(step.args)}` : step.createdBy;
-  const line = text.replace(/\s*\n\s*/g, " ");
+  const line = instructionText(step).replace(/\s*\n\s*/g, " ");
   return line.length <= MOST ? line : `${line.slice(0, MOST - 1)}…`;
 }
 
