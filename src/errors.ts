@@ -174,12 +174,25 @@ export function isOcibuildError<C extends ErrorCode>(error: unknown, code?: C): 
 /** The same error with a source location, unless it has one already. */
 export function withLocation(error: unknown, location: SourceLocation): unknown {
   if (!isOcibuildError(error) || error.location !== undefined) return error;
-  const located = new OcibuildError(error.code, error.message, {
-    details: error.details,
-    location,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    ...(error.cause === undefined ? {} : { cause: error.cause }),
+  return copyWith(error, { location });
+}
+
+/** The same error with another hint. */
+export function withHint<C extends ErrorCode>(error: OcibuildError<C>, hint: string): OcibuildError<C> {
+  return copyWith(error, { hint });
+}
+
+function copyWith<C extends ErrorCode>(
+  { code, message, details, hint, location, cause, stack }: OcibuildError<C>,
+  changes: Pick<OcibuildErrorOptions<C>, "hint" | "location">,
+): OcibuildError<C> {
+  const copy = new OcibuildError(code, message, {
+    details,
+    ...(hint === undefined ? {} : { hint }),
+    ...(location === undefined ? {} : { location }),
+    ...(cause === undefined ? {} : { cause }),
+    ...changes,
   });
-  if (error.stack !== undefined) located.stack = error.stack;
-  return located;
+  if (stack !== undefined) copy.stack = stack;
+  return copy;
 }

@@ -155,7 +155,7 @@ export function splitCommand(argv: readonly string[]): SplitCommand {
 }
 
 /** How many words at the beginning name the store: `--root DIR`. */
-function leadingRoots(argv: readonly string[]): number {
+export function leadingRoots(argv: readonly string[]): number {
   let count = 0;
   for (;;) {
     if (argv[count] === "--root") count += 2;

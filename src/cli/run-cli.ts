@@ -9,6 +9,7 @@ import type { Command } from "./command.js";
 import { commandNamed, nearestCommand, splitCommand } from "./commands.js";
 import { EXIT_DONE, EXIT_USAGE, exitCodeOf } from "./exit-codes.js";
 import type { Io } from "./io.js";
+import { withNearestCommand } from "./mistyped-command.js";
 import { optionError } from "./option-error.js";
 import { errorStyle, formatError } from "./print-error.js";
 
@@ -35,6 +36,19 @@ async function runCommand(io: Io, load: () => Promise<RunBuild>, loadCalls: () =
   const { command, args } = splitCommand(io.argv);
   if (command === "help") return showHelp(io, args[0]);
   if (command !== "build") return runOther(io, await command.load(), args);
+  try {
+    return await runBuildCommand(io, args, load, loadCalls);
+  } catch (error) {
+    throw withNearestCommand(error, io);
+  }
+}
+
+async function runBuildCommand(
+  io: Io,
+  args: readonly string[],
+  load: () => Promise<RunBuild>,
+  loadCalls: () => Promise<Calls>,
+): Promise<number> {
   if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) return showVersion(io);
   const { parseArguments } = await import("./options/parse-arguments.js");
   const { BUILD_OPTIONS } = await import("./options/catalogue.js");
@@ -48,7 +62,11 @@ async function runCommand(io: Io, load: () => Promise<RunBuild>, loadCalls: () =
     return callCommand(io, parsed, call, loadCalls);
   }
   const { buildCommand } = await import("./build-command.js");
-  return buildCommand(io, parsed, load);
+  const explained = async (): Promise<RunBuild> => {
+    const build = await load();
+    return (options) => build(options).catch((error: unknown) => Promise.reject(withNearestCommand(error, io)));
+  };
+  return buildCommand(io, parsed, explained);
 }
 
 async function runOther(io: Io, command: Command, args: readonly string[]): Promise<number> {

@@ -3,10 +3,10 @@
 /** Names further away than this are no help. */
 const MOST_EDITS = 2;
 
-/** The nearest of `names`, the first of equals; `undefined` when none is near or one is equal. */
-export function nearestName(value: string, names: Iterable<string>): string | undefined {
+/** The nearest of `names`, the first of equals; `undefined` when none is within `most` edits or one is equal. */
+export function nearestName(value: string, names: Iterable<string>, most: number = MOST_EDITS): string | undefined {
   let nearest: string | undefined;
-  let best = MOST_EDITS + 1;
+  let best = most + 1;
   for (const name of names) {
     if (name === value) return undefined;
     const edits = editDistance(value, name, best);

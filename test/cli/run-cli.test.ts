@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { RunBuild } from "../../src/cli/build-command.js";
@@ -46,6 +46,41 @@ const failing =
 /** Builds until it is aborted, as a build does. */
 const endless: RunBuild = ({ signal }) =>
   new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+
+describe("what was meant as a command", () => {
+  const notFound = failing(
+    new OcibuildError("CONTEXT_NOT_FOUND", 'expected the build context at "x", but got there is nothing', {
+      details: { path: "x" },
+    }),
+  );
+
+  test.each([
+    ["imgaes", "images", 1],
+    ["pul alpine", "pull", 2],
+    ["--root /s rmi2 alpine", "rmi", 2],
+    ["imgaes -a", "images", 2],
+    ["biuld . .", "build", 2],
+  ])("%s is answered with the command that is near", async (line, nearest, expected) => {
+    const { code, stderr } = await run(line.split(" "), notFound);
+    expect(code).toBe(expected);
+    expect(stderr).toContain(`hint: Did you mean "ocibuild ${nearest}"?\n`);
+  });
+
+  test.each([["app"], ["src"], ["./imgaes"], ["build imgaes"], ["docs"]])("%s is a build context", async (line) => {
+    const { code, stderr } = await run(line.split(" "), notFound);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'ERROR: expected the build context at "x", but got there is nothing\n',
+    });
+  });
+
+  test("a folder with a name that is near to a command's is a build context", async () => {
+    const cwd = tempFolder();
+    mkdirSync(join(cwd, "imgaes"));
+    const { stderr } = await run(["imgaes", "-a"], notFound, { cwd });
+    expect(stderr).not.toContain("ocibuild images");
+  });
+});
 
 describe("before any build", () => {
   test.each([["--version"], ["-v"], ["build --version"], ["build -qv"]])("%s prints the version", async (line) => {
