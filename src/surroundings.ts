@@ -72,9 +72,10 @@ export async function openBase(
   setMaxListeners(0, signal);
   signal.throwIfAborted();
   const wanted = resolve(cwd, options.root ?? process.env["OCIBUILD_ROOT"] ?? defaultRoot());
+  const onWarning = (message: string): void => onEvent({ type: "warning", message });
   const opened = await open(wanted, {
     limitBytes: options.storeLimit ?? limitOf(process.env["OCIBUILD_STORE_LIMIT"]) ?? "usual",
-    onWarning: (message) => onEvent({ type: "warning", message }),
+    onWarning,
   });
   const { root, store } = opened;
   store.use.begin();
@@ -84,6 +85,7 @@ export async function openBase(
     insecure: options.insecureRegistries ?? [],
     environment,
     userAgent: `ocibuild/${VERSION}`,
+    onWarning,
   });
   return {
     cwd,

@@ -9,7 +9,6 @@ import type { Command } from "./command.js";
 import { commandNamed, nearestCommand, splitCommand } from "./commands.js";
 import { EXIT_DONE, EXIT_USAGE, exitCodeOf } from "./exit-codes.js";
 import type { Io } from "./io.js";
-import { withNearestCommand } from "./mistyped-command.js";
 import { optionError } from "./option-error.js";
 import { errorStyle, formatError } from "./print-error.js";
 
@@ -39,7 +38,7 @@ async function runCommand(io: Io, load: () => Promise<RunBuild>, loadCalls: () =
   try {
     return await runBuildCommand(io, args, load, loadCalls);
   } catch (error) {
-    throw withNearestCommand(error, io);
+    throw await explained(io, error);
   }
 }
 
@@ -62,11 +61,17 @@ async function runBuildCommand(
     return callCommand(io, parsed, call, loadCalls);
   }
   const { buildCommand } = await import("./build-command.js");
-  const explained = async (): Promise<RunBuild> => {
+  const loadExplained = async (): Promise<RunBuild> => {
     const build = await load();
-    return (options) => build(options).catch((error: unknown) => Promise.reject(withNearestCommand(error, io)));
+    return (options) => build(options).catch(async (error: unknown) => Promise.reject(await explained(io, error)));
   };
-  return buildCommand(io, parsed, explained);
+  return buildCommand(io, parsed, loadExplained);
+}
+
+/** The error, with the command that may be meant. */
+async function explained(io: Io, error: unknown): Promise<unknown> {
+  const { withNearestCommand } = await import("./mistyped-command.js");
+  return withNearestCommand(error, io);
 }
 
 async function runOther(io: Io, command: Command, args: readonly string[]): Promise<number> {

@@ -25,13 +25,20 @@ export async function runWithProgress(
     request,
     usesStdin,
     title = "Building",
-  }: { readonly request: ProgressWishes; readonly usesStdin: boolean; readonly title?: string },
+    warnsWhenQuiet = false,
+  }: {
+    readonly request: ProgressWishes;
+    readonly usesStdin: boolean;
+    readonly title?: string;
+    readonly warnsWhenQuiet?: boolean;
+  },
   work: (work: Work) => Promise<number>,
 ): Promise<number> {
   const mode = progressModeOf(io, request);
   const { color } = errorStyle(io);
   const abort = new AbortController();
-  const renderer = createRenderer(mode, { stderr: io.stderr, color, title, nowMs: io.nowMs, every: io.every });
+  const { stderr, nowMs, every } = io;
+  const renderer = createRenderer(mode, { stderr, color, title, nowMs, every, warnsWhenQuiet });
   let stopped: Stop | undefined;
   const stop = (reason: Stop): void => {
     stopped = reason;

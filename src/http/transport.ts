@@ -32,6 +32,8 @@ export interface TransportOptions {
    * one did. Gives the same object for equal answers.
    */
   readonly tls?: (host: string, namedBy: string | undefined) => Promise<HostTls | undefined>;
+  /** Told of each reply that anybody on the way may have read and changed: plain HTTP, or certificates that are not checked. */
+  readonly onUnprotected?: (url: URL) => void;
   /** Which requests go through a proxy; none unless given. */
   readonly proxy?: ProxyChoice;
   /** What is given up as too slow. */
@@ -106,6 +108,7 @@ export function createTransport(options: TransportOptions): Transport {
         bodyTimeout: timeouts.bodyIdleMs,
         signal: ends.length === 0 ? null : ends.length === 1 ? ends[0]! : AbortSignal.any(ends),
       });
+      if (url.protocol === "http:" || tls?.verify === false) options.onUnprotected?.(url);
       return wrap(method, url, atHome, reply, signal, fail, (bytes) => atPace(bytes, pace, clock));
     } catch (error) {
       signal?.throwIfAborted();

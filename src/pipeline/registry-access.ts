@@ -8,6 +8,8 @@ export interface RegistryAccessOptions {
   readonly insecure: readonly string[];
   readonly environment: RegistryEnvironment;
   readonly userAgent: string;
+  /** As for `RegistryClientOptions`. */
+  readonly onWarning: (message: string) => void;
 }
 
 export class RegistryAccess implements AsyncDisposable {

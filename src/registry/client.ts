@@ -5,6 +5,7 @@
  */
 import { setMaxListeners } from "node:events";
 import type { LookupFunction } from "node:net";
+import { isLoopback } from "../http/address.js";
 import { type Clock, systemClock } from "../http/clock.js";
 import type { HttpRequest, HttpResponse, Method, RequestBody } from "../http/messages.js";
 import { codeOf, isClosedBeforeTls, isTlsMismatch } from "../http/network-failure.js";
@@ -41,6 +42,8 @@ export interface RegistryClientOptions {
   /** Bytes of blobs that are held in memory at a time, for uploads in pieces; 64 MiB unless given. More wait. */
   readonly maxBufferedBytes?: number;
   readonly clock?: Clock;
+  /** Told, once for each host, when what is said with it is not protected: certificates not checked, or plain HTTP to another machine. */
+  readonly onWarning?: (message: string) => void;
   /** Replaces the system's name lookup. */
   readonly lookup?: LookupFunction;
 }
@@ -108,6 +111,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     tls: tlsOf(hosts, options.certificates),
     clock,
     ...(options.proxy === undefined ? {} : { proxy: options.proxy }),
+    ...(options.onWarning === undefined ? {} : { onUnprotected: unprotectedWarning(options.onWarning) }),
     ...(options.pace === undefined ? {} : { pace: options.pace }),
     ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
   });
@@ -232,6 +236,17 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   function policyFor(endpoint: Endpoint): RetryPolicy {
     return { ...retry, attempts: client.attemptsAt(endpoint) };
   }
+}
+
+function unprotectedWarning(onWarning: (message: string) => void): (url: URL) => void {
+  const told = new Set<string>();
+  return (url) => {
+    const isPlain = url.protocol === "http:";
+    if ((isPlain && isLoopback(url)) || told.has(url.origin)) return;
+    told.add(url.origin);
+    const how = isPlain ? `"${url.host}" speaks plain HTTP` : `certificates of "${url.host}" are not checked`;
+    onWarning(`${how}: whoever is between can read and change what is sent`);
+  };
 }
 
 /** The object without its undefined properties. */

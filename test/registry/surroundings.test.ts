@@ -12,7 +12,7 @@ import { hostCertificates } from "../../src/registry/certificates.js";
 import type { RegistryClientOptions } from "../../src/registry/client.js";
 import { staticCredentials } from "../../src/registry/credentials.js";
 import { ciCredentials, credentialFiles, environmentCredentials, loginFile } from "../../src/registry/environment.js";
-import { homeLocation, pullLocations } from "../../src/registry/hosts.js";
+import { homeLocation, pullLocations, registryHosts } from "../../src/registry/hosts.js";
 import { registrySource } from "../../src/registry/pull.js";
 import { parseRegistriesConf } from "../../src/registry/registries-conf.js";
 import { parseRegistriesFile } from "../../src/registry/registries-file.js";
@@ -344,6 +344,42 @@ describe.runIf(requireTool("openssl"))("R14: certificates", () => {
     await expect(pull(`localhost:${registry.port}/team/app`, settings)).rejects.toMatchObject({
       code: "REGISTRY_REQUEST",
     });
+  });
+});
+
+describe("R14: what is not protected is said", () => {
+  const NAME = "registry.example";
+  const lookup: NonNullable<RegistryClientOptions["lookup"]> = (_host, options, done) => {
+    if (options.all === true) done(null, [{ address: "127.0.0.1", family: 4 }]);
+    else done(null, "127.0.0.1", 4);
+  };
+  /** The warnings of two pulls from `host` with one client. */
+  async function warningsOf(host: string, options: RegistryClientOptions): Promise<readonly string[]> {
+    const warnings: string[] = [];
+    const client = testClient({ ...options, lookup, onWarning: (message) => warnings.push(message) });
+    cleanups.push(client.close);
+    const source = registrySource(client, parseReference(`${host}/team/app`));
+    for (let time = 0; time < 2; time++) await source.fetchManifest("1");
+    return warnings;
+  }
+
+  test("once for a host that speaks plain HTTP, unless it is this machine", async () => {
+    const { port } = await start();
+    const host = `${NAME}:${port}`;
+    expect(await warningsOf(host, { hosts: registryHosts({ insecure: [host] }) })).toEqual([
+      `"${host}" speaks plain HTTP: whoever is between can read and change what is sent`,
+    ]);
+    expect(await warningsOf(`localhost:${port}`, {})).toEqual([]);
+  });
+
+  test("once for a host whose certificates are not checked, and for no other", async () => {
+    const certificate = selfSignedCertificate([NAME]);
+    const { port } = await start({ tls: certificate });
+    const host = `${NAME}:${port}`;
+    expect(await warningsOf(host, { hosts: registryHosts({ insecure: [host] }) })).toEqual([
+      `certificates of "${host}" are not checked: whoever is between can read and change what is sent`,
+    ]);
+    expect(await warningsOf(host, { certificates: async () => ({ authorities: [certificate.cert] }) })).toEqual([]);
   });
 });
 

@@ -18,6 +18,7 @@ export async function imagesContext(root: string = join(tempFolder(), "store")):
       insecure: [],
       environment: { env: {}, homeDir: folder, systemDir: folder },
       userAgent: "test",
+      onWarning: () => {},
     }),
     env: {},
     onEvent: () => {},

@@ -86,7 +86,7 @@ export async function withImages(
   progressModeOf(io, wishes);
   return runWithProgress(
     io,
-    { request: wishes, usesStdin, title: "Transferring" },
+    { request: wishes, usesStdin, title: "Transferring", warnsWhenQuiet: request.progress !== "quiet" },
     async ({ onEvent, signal, finish }) => {
       const { openImages } = await import("../../open-images.js");
       await using images = await openImages({ ...placesOf(io, request), onEvent, signal });

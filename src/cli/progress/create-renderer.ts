@@ -5,6 +5,7 @@ import { PlainRenderer } from "./plain-renderer.js";
 import { RawJsonRenderer } from "./raw-json-renderer.js";
 import type { Renderer } from "./renderer.js";
 import { TtyRenderer } from "./tty-renderer.js";
+import { Warnings } from "./warnings.js";
 
 export type ProgressMode = "tty" | "plain" | "rawjson" | "quiet";
 
@@ -53,10 +54,13 @@ export interface RendererOptions {
   /** What is going on, for a terminal. */
   readonly title: string;
   readonly nowMs: () => number;
+  /** Whether warnings are shown where no progress is. */
+  readonly warnsWhenQuiet: boolean;
   readonly every: (intervalMs: number, action: () => void) => () => void;
 }
 
-export function createRenderer(mode: ProgressMode, { stderr, color, title, nowMs, every }: RendererOptions): Renderer {
+export function createRenderer(mode: ProgressMode, options: RendererOptions): Renderer {
+  const { stderr, color, title, nowMs, every, warnsWhenQuiet } = options;
   const write = (text: string): void => stderr.write(text);
   switch (mode) {
     case "plain":
@@ -71,8 +75,19 @@ export function createRenderer(mode: ProgressMode, { stderr, color, title, nowMs
     case "rawjson":
       return new RawJsonRenderer(write);
     case "quiet":
-      return { onEvent: () => {}, end: () => {} };
+      return warnsWhenQuiet ? warningLines(write) : { onEvent: () => {}, end: () => {} };
     default:
       return mode satisfies never;
   }
+}
+
+function warningLines(write: (text: string) => void): Renderer {
+  const warnings = new Warnings();
+  return {
+    onEvent: (event) => {
+      const line = event.type === "warning" ? warnings.take(event) : undefined;
+      if (line !== undefined) write(`WARNING: ${line}\n`);
+    },
+    end: () => {},
+  };
 }

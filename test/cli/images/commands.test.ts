@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { openStore } from "../../../src/cache/store.js";
 import { runCli } from "../../../src/cli/run-cli.js";
 import { startRegistry } from "../../../src/testing/registry/registry.js";
+import { selfSignedCertificate } from "../../support/certificate.js";
 import { storeImage } from "../../support/open-store.js";
 import { tempFolder } from "../../support/temp-folder.js";
 import { type FakeIoOptions, fakeIo } from "../support/fake-io.js";
@@ -128,6 +129,23 @@ describe("image commands", () => {
         code: 0,
         stdout: `Not logged in to ${registry.host}\n`,
       });
+    } finally {
+      await registry[Symbol.asyncDispose]();
+    }
+  });
+
+  test("R14: certificates that are not checked are a warning, also without progress", async () => {
+    const registry = await startRegistry({ tls: selfSignedCertificate() });
+    try {
+      const { run } = await withImage();
+      const name = `localhost:${registry.port}/app:1`;
+      const insecure = ["--insecure-registry", `localhost:${registry.port}`, name];
+      const warning = `WARNING: certificates of "localhost:${registry.port}" are not checked: whoever is between can read and change what is sent\n`;
+      await run(["tag", "app:1", name]);
+      for (const words of [["push"], ["pull"], ["pull", "-q"]]) {
+        expect(await run([...words, ...insecure])).toMatchObject({ code: 0, stderr: warning });
+      }
+      expect(await run(["pull", "--progress", "quiet", ...insecure])).toMatchObject({ code: 0, stderr: "" });
     } finally {
       await registry[Symbol.asyncDispose]();
     }
