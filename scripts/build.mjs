@@ -20,7 +20,6 @@ const BUILD = [
   "src/cli/call/parse-call.ts",
   "src/cli/options/catalogue.ts",
   "src/cli/options/parse-arguments.ts",
-  "src/output/local-store.ts",
 ];
 
 /** `entries` and all that they import at once, as module ids. */
@@ -63,6 +62,10 @@ const bundle = await rolldown({
   preserveEntrySignatures: "allow-extension",
   external: (id) => id.startsWith("node:") || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
   resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
+  // For example a module that is loaded on demand by one file and at once by another: then it is never on demand.
+  onLog: (level, { message }) => {
+    if (level === "warn") throw new Error(message);
+  },
   transform: { target: "node20", define: { OCIBUILD_VERSION: JSON.stringify(manifest.version) } },
 });
 await bundle.write({

@@ -34,13 +34,8 @@ export async function writeResultFiles(
   built: Built,
 ): Promise<void> {
   if (iidFile === undefined && metadataFile === undefined) return;
-  const { writeDestination } = await import("../output/output-file.js");
-  const write = async (path: string, text: string): Promise<void> => {
-    const chunks = async function* (): AsyncGenerator<Buffer> {
-      yield Buffer.from(text);
-    };
-    await writeDestination({ path: resolve(cwd, path) }, chunks());
-  };
-  if (iidFile !== undefined) await write(iidFile, imageId(built));
-  if (metadataFile !== undefined) await write(metadataFile, `${JSON.stringify(metadata(built), null, 2)}\n`);
+  const { writeTextFile } = await import("./write-text-file.js");
+  if (iidFile !== undefined) await writeTextFile(resolve(cwd, iidFile), imageId(built));
+  if (metadataFile === undefined) return;
+  await writeTextFile(resolve(cwd, metadataFile), `${JSON.stringify(metadata(built), null, 2)}\n`);
 }

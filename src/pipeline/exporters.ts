@@ -6,6 +6,7 @@ import { OcibuildError } from "../errors.js";
 import type { ImagePusher } from "../oci/pusher.js";
 import { parseReference, type Reference } from "../oci/reference.js";
 import type { Exporter } from "../output/exporter.js";
+import { localStore } from "../output/local-store.js";
 import type { Destination } from "../output/output-file.js";
 import { type ImageAttributes, type OutputSpec, parseOutputSpec } from "../output/parse-output-spec.js";
 import type { RegistryClient } from "../registry/client.js";
@@ -183,10 +184,7 @@ async function create(
       return dockerArchive(destination(spec.dest, options));
     }
     case "image": {
-      if (!spec.push || pusher === undefined) {
-        const { localStore } = await import("../output/local-store.js");
-        return localStore(options.store);
-      }
+      if (!spec.push || pusher === undefined) return localStore(options.store);
       const { registryExporter } = await import("../output/registry.js");
       return registryExporter(await pusher(), { byDigest: spec.pushByDigest });
     }

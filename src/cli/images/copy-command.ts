@@ -31,11 +31,8 @@ export const copyCommand: Command = defineCommand({
       finish();
       if (request.digestfile !== undefined) {
         const { resolve } = await import("node:path");
-        const { writeDestination } = await import("../../output/output-file.js");
-        async function* chunks(): AsyncGenerator<Buffer> {
-          yield Buffer.from(digest);
-        }
-        await writeDestination({ path: resolve(io.cwd, request.digestfile) }, chunks());
+        const { writeTextFile } = await import("../write-text-file.js");
+        await writeTextFile(resolve(io.cwd, request.digestfile), digest);
       }
       io.stdout.write(`${digest}\n`);
       return EXIT_DONE;
