@@ -37,8 +37,7 @@ export async function runContainer(engine: Engine, id: string, io: RunIO): Promi
       const isCommand = NO_PROGRAM.test(problem) && !/mounting/.test(problem);
       if (!isCommand) throw executorFailed(DOCKER, `the engine did not start the container: ${problem}`);
       await io.onOutput("stderr", Buffer.from(`${problem}\n`));
-      const exitCode = State.ExitCode === 0 || State.ExitCode === 128 ? 127 : State.ExitCode;
-      return { exitCode, upperDir: undefined };
+      return { exitCode: notStarted(problem, State.ExitCode), upperDir: undefined };
     }
     await reading;
     const { State, GraphDriver } = await ended(engine, id, signal);
@@ -53,6 +52,12 @@ export async function runContainer(engine: Engine, id: string, io: RunIO): Promi
     socket?.destroy();
     await kill(engine, id);
   }
+}
+
+/** The exit code for a program that could not be started: shells give 126 when it is there, 127 when it is not; engines differ. */
+function notStarted(problem: string, exitCode: number): number {
+  if (/permission denied|is a directory|exec format error/i.test(problem)) return 126;
+  return exitCode === 0 || exitCode === 128 ? 127 : exitCode;
 }
 
 /** What the engine says against starting it. */

@@ -19,14 +19,16 @@ export interface BundleScriptOptions {
   readonly input: RunInput;
 }
 
-/** How runtimes say that the program could not be started: the command's fault, not theirs. */
-const NOT_STARTED = [
-  "*'unable to start container process: exec: '*",
-  "*'executable file '*' not found'*",
+/** How runtimes say that the program is there and cannot be executed: the command's fault, not theirs. */
+const NOT_EXECUTABLE = [
+  "*'unable to start container process: exec: '*': permission denied'*",
+  "*'unable to start container process: exec: '*': is a directory'*",
+  "*'open executable'*",
   "*'exec format error'*",
   "*'Exec format error'*",
-  "*'open executable'*",
 ].join("|");
+/** And that it is not there. */
+const NOT_FOUND = ["*'unable to start container process: exec: '*", "*'executable file '*' not found'*"].join("|");
 
 /** The script; `R` is its last word on descriptor 3 unless the runtime failed. Mounts are in `folder`/fstab. */
 export function bundleScript(options: BundleScriptOptions): ByteString {
@@ -48,7 +50,8 @@ export function bundleScript(options: BundleScriptOptions): ByteString {
     '[ "$code" -eq 0 ] || {',
     `said=$(${program("cat")} bundle/log 2>/dev/null)`,
     'case "$said" in',
-    `${NOT_STARTED}) echo R >&3; exit 127;;`,
+    `${NOT_EXECUTABLE}) echo R >&3; exit 126;;`,
+    `${NOT_FOUND}) echo R >&3; exit 127;;`,
     `*'"level":"error"'*|*'"level":"fatal"'*) echo "$said" >&3; exit 125;;`,
     "esac",
     "}",

@@ -1,6 +1,8 @@
 /** How a command is started, what surrounds it, and how it ends. */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import type { Executor } from "../../executor/contract.js";
 import { type ExecutorCase, has } from "./case.js";
+import type { Lab, LayerMember } from "./lab.js";
 
 export const COMMAND_CASES: readonly ExecutorCase[] = [
   {
@@ -106,9 +108,15 @@ export const COMMAND_CASES: readonly ExecutorCase[] = [
     },
   },
   {
-    name: "a program that is not there is a failing command",
+    name: "a program that is not there ends with 127",
     async run(executor, lab) {
-      ok((await lab.run(executor, { args: ["/nowhere/program"] })).exitCode !== 0);
+      deepEqual(await exitCodesOf(executor, lab, ["/nowhere/program", "nowhere"]), [127, 127, 127, 127]);
+    },
+  },
+  {
+    name: "a program that is there and may not be executed ends with 126",
+    async run(executor, lab) {
+      deepEqual(await exitCodesOf(executor, lab, ["/text", "/opt/folder"]), [126, 126, 126, 126]);
     },
   },
   {
@@ -253,3 +261,18 @@ export const COMMAND_CASES: readonly ExecutorCase[] = [
     },
   },
 ];
+
+/** Of `programs` in turn, without and with a HOME: some executors find another way to start a command where there is none. */
+async function exitCodesOf(executor: Executor, lab: Lab, programs: readonly string[]): Promise<readonly number[]> {
+  const members: readonly LayerMember[] = [
+    { path: "text", mode: 0o644, content: "#!/bin/sh\n" },
+    { path: "opt/folder", type: "dir", mode: 0o755 },
+  ];
+  const codes: number[] = [];
+  for (const env of [["PATH=/bin"], ["PATH=/bin", "HOME=/root"]]) {
+    for (const program of programs) {
+      codes.push((await lab.run(executor, { layers: [members], env, args: [program] })).exitCode);
+    }
+  }
+  return codes;
+}
