@@ -6,7 +6,7 @@ import type { IdSpace } from "./id-space.js";
 import { LayerRewrite } from "./layer-rewrite.js";
 import { requireProgram } from "./programs.js";
 import { measureAllArguments, measuredBytes, readAllArguments } from "./tar-arguments.js";
-import { rewriteTar, type TarRewrite } from "./tar-rewriter.js";
+import { rewriteParts, rewriteTar, type TarRewrite } from "./tar-rewriter.js";
 import { type UnpackOptions, unpackTar } from "./unpack-tar.js";
 import { imageXattrs } from "./xattrs.js";
 
@@ -54,7 +54,7 @@ export function unpackContent(tar: AsyncIterable<Buffer>, folder: string, option
   const { ids, maxId } = options.space;
   const rewrite = new LayerRewrite({ overlay: "none", ids, maxId, lower: NOTHING, isPlain: true });
   const unpacking: UnpackOptions = { ...options, what: "a cache mount" };
-  return unpackTar(rewriteTar(tar, rewrite), folder, unpacking);
+  return unpackTar(rewriteParts(tar, rewrite), folder, unpacking);
 }
 
 const NOTHING = { lookUp: () => undefined };

@@ -43,6 +43,8 @@ export function unpackArguments(folder: string): readonly string[] {
   return [
     "--extract",
     "--file=-",
+    // 256 KiB at a time, as a pipe gives them.
+    "--blocking-factor=512",
     "--xattrs",
     "--xattrs-include=*",
     "--numeric-owner",

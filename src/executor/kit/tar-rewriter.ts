@@ -25,6 +25,14 @@ export async function* rewriteTar(
   chunks: AsyncIterable<Uint8Array>,
   rewrite: TarRewrite,
 ): AsyncGenerator<Buffer, void, undefined> {
+  for await (const parts of rewriteParts(chunks, rewrite)) yield parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
+
+/** The same in pieces as they come, headers and contents, for who can take many at once. */
+export async function* rewriteParts(
+  chunks: AsyncIterable<Uint8Array>,
+  rewrite: TarRewrite,
+): AsyncGenerator<readonly Buffer[], void, undefined> {
   let pending: Buffer[] = [];
   let keeping = false;
   let padding = 0;
@@ -53,16 +61,11 @@ export async function* rewriteTar(
   });
   for await (const chunk of chunks) {
     reader.write(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    for (const part of joined(pending)) yield part;
+    if (pending.length > 0) yield pending;
     pending = [];
   }
   reader.end();
   rewrite.end?.(output);
   pending.push(END);
-  for (const part of joined(pending)) yield part;
-}
-
-/** Small parts together, so that a pipe does not see a write per header. */
-function joined(parts: readonly Buffer[]): Buffer[] {
-  return parts.length > 1 ? [Buffer.concat(parts)] : [...parts];
+  yield pending;
 }

@@ -13,9 +13,9 @@ export interface UnpackOptions {
   readonly signal: AbortSignal;
 }
 
-/** Unpacks `tar` into the empty folder `folder`. @throws EXECUTOR_FAILED, what `tar` throws, the signal's reason */
+/** Unpacks `tar`, which comes in pieces, into the empty folder `folder`. @throws EXECUTOR_FAILED, what `tar` throws, the signal's reason */
 export async function unpackTar(
-  tar: AsyncIterable<Buffer>,
+  tar: AsyncIterable<readonly Buffer[]>,
   folder: string,
   { executor, space, what, signal }: UnpackOptions,
 ): Promise<void> {
@@ -23,7 +23,7 @@ export async function unpackTar(
   const child = new Child(command, { stdio: ["pipe", "ignore", "pipe"], signal });
   const words = collectText(child.process.stderr!);
   try {
-    for await (const chunk of tar) await writeAll(child.input(), [chunk]);
+    for await (const parts of tar) await writeAll(child.input(), parts);
     child.input().end();
   } catch (error) {
     child.input().destroy();
