@@ -8,25 +8,26 @@ import { executorConformance } from "../../src/testing/executor/executor-conform
 import { STRICT } from "../conformance/compare.js";
 import { BUILDER_EXCEPTIONS, RUN_EXCEPTIONS } from "../conformance/run-exceptions.js";
 import { runCases } from "../conformance/score.js";
-import { haveBuildx } from "../support/buildx.js";
+import { findBuildx } from "../support/buildx.js";
 import { type Dockerd, startDockerd } from "../support/dockerd.js";
 import { makeOwnFolder, removeOwnFolder } from "../support/own-folder.js";
 import { requireTool } from "../support/tools.js";
 
-describe.runIf(haveBuildx() && requireTool("busybox"))("the buildkit executor over docker buildx", () => {
+const programs = findBuildx();
+
+describe.runIf(programs !== undefined && requireTool("busybox"))("the buildkit executor over docker buildx", () => {
   let folder: string;
   let dockerd: Dockerd;
   beforeAll(async () => {
     folder = makeOwnFolder("buildkit");
-    dockerd = await startDockerd({ containerdStore: true });
+    dockerd = await startDockerd({ containerdStore: true, programs: programs! });
   });
   afterAll(async () => {
     await dockerd?.stop();
     removeOwnFolder(folder);
   });
   const make = (state = "state"): Executor => {
-    const env = { ...process.env, DOCKER_HOST: `unix://${dockerd.socket}` };
-    return withoutBridge(createBuildkitExecutor({ stateDir: join(folder, state), env }));
+    return withoutBridge(createBuildkitExecutor({ stateDir: join(folder, state), env: dockerd.env }));
   };
 
   for (const { name, run } of executorConformance(async () => make())) {

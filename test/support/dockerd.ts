@@ -3,9 +3,10 @@
  * `--network host`. Needs root and the programs `dockerd` and `docker` (Debian package docker.io).
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { DockerPrograms } from "./buildx.js";
 import { makeOwnFolder, removeOwnFolder } from "./own-folder.js";
 import { type ProgramOptions, runProgram, tryProgram } from "./program.js";
 
@@ -14,6 +15,8 @@ export interface Dockerd extends AsyncDisposable {
   readonly socket: string;
   /** As DOCKER_HOST has it. */
   readonly host: string;
+  /** The client's whole environment. */
+  readonly env: Readonly<Record<string, string>>;
   /** Runs `docker ...args` against this daemon; returns its standard output. */
   docker(args: readonly string[], options?: Pick<ProgramOptions, "input">): Promise<string>;
   /** Ends the daemon with its containers and removes its storage. Idempotent. */
@@ -29,6 +32,8 @@ export async function startDockerd(
     readonly insecureRegistry?: string;
     /** Keeps images in containerd's store, which takes Docker 24 or newer. */
     readonly containerdStore?: boolean;
+    /** The machine's own unless given. */
+    readonly programs?: DockerPrograms;
   } = {},
 ): Promise<Dockerd> {
   const folder = makeOwnFolder("dockerd");
@@ -36,7 +41,12 @@ export async function startDockerd(
   const clientConfig = join(folder, "client");
   mkdirSync(clientConfig);
   const noSettings = join(folder, "daemon.json");
-  const { insecureRegistry, containerdStore = false } = options;
+  const { insecureRegistry, containerdStore = false, programs } = options;
+  const searchPath = programs?.searchPath ?? process.env["PATH"] ?? "";
+  if (programs !== undefined) {
+    mkdirSync(join(clientConfig, "cli-plugins"));
+    symlinkSync(programs.buildx, join(clientConfig, "cli-plugins/docker-buildx"));
+  }
   writeFileSync(noSettings, containerdStore ? '{"features":{"containerd-snapshotter":true}}' : "{}");
   const child = spawn(
     "dockerd",
@@ -47,7 +57,7 @@ export async function startDockerd(
       ...["--config-file", noSettings, "--shutdown-timeout", "1"],
       ...(insecureRegistry === undefined ? [] : ["--insecure-registry", insecureRegistry]),
     ],
-    { stdio: ["ignore", "ignore", "pipe"] },
+    { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, PATH: searchPath } },
   );
   let log = "";
   child.stderr.on("data", (chunk: Buffer) => {
@@ -74,7 +84,7 @@ export async function startDockerd(
     removeOwnFolder(folder);
   };
 
-  const env = { PATH: process.env["PATH"] ?? "", HOME: folder, DOCKER_CONFIG: clientConfig, DOCKER_HOST: socket };
+  const env = { PATH: searchPath, HOME: folder, DOCKER_CONFIG: clientConfig, DOCKER_HOST: socket };
   for (const deadline = Date.now() + START_TIMEOUT_MS; ; await delay(100)) {
     if ((await tryProgram("docker", ["version", "--format", "{{.Server.Version}}"], { env })).code === 0) break;
     if (!over && Date.now() < deadline) continue;
@@ -84,6 +94,7 @@ export async function startDockerd(
   return {
     socket: join(folder, "s"),
     host: socket,
+    env,
     docker: (args, extra) => runProgram("docker", args, { env, ...extra }),
     stop,
     [Symbol.asyncDispose]: stop,
