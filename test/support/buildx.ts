@@ -19,7 +19,11 @@ export interface DockerPrograms {
 
 /** Docker that can keep images in containerd's store. */
 const MIN_DOCKERD = 24;
-const PLUGIN_FOLDERS = ["usr/libexec/docker/cli-plugins", "usr/lib/docker/cli-plugins", "usr/local/lib/docker/cli-plugins"];
+const PLUGIN_FOLDERS = [
+  "usr/libexec/docker/cli-plugins",
+  "usr/lib/docker/cli-plugins",
+  "usr/local/lib/docker/cli-plugins",
+];
 
 /**
  * The Docker of `$OCIBUILD_TEST_DOCKER` or of the folder that the script fills, else the machine's if that is new enough;

@@ -19,7 +19,15 @@ import { ScratchFolders } from "../kit/scratch-folders.js";
 import { StubLayer } from "../kit/stub-layer.js";
 import { assertCwd, assertSystemFolders, SYSTEM_FOLDERS } from "../kit/system-folders.js";
 import { rewriteTar } from "../kit/tar-rewriter.js";
-import { ask, type BuildClient, type BuildRequest, buildArguments, type Environment, findClient } from "./client.js";
+import {
+  ask,
+  type BuildClient,
+  type BuildRequest,
+  buildArguments,
+  type Environment,
+  findClient,
+  TLS_DIR,
+} from "./client.js";
 import { LayoutFolder, type ResultLayer, resultLayer } from "./layout.js";
 import { ProgressLog } from "./progress-log.js";
 import { BUILDKIT, type RunInstruction, runInstruction } from "./run-instruction.js";
@@ -38,6 +46,17 @@ interface Workshop {
   readonly roots: RootLayers;
   readonly layout: LayoutFolder;
 }
+
+/** The last five are those of tracing, which a BuildKit daemon gives every command. */
+const ADDED_VARIABLES: readonly string[] = [
+  "HOME",
+  "HOSTNAME",
+  "OTEL_TRACES_EXPORTER",
+  "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+  "TRACEPARENT",
+  "TRACESTATE",
+];
 
 /** An executor over the builder that `docker buildx` uses, or that BUILDKIT_HOST names. */
 export function createBuildkitExecutor(options: BuildkitExecutorOptions): Executor {
@@ -65,7 +84,11 @@ class BuildkitExecutor implements Executor {
     const { code, stdout, stderr } = await ask(client, args, signal);
     const platforms = platformsIn(stdout);
     if (code !== 0 || platforms.length === 0) {
-      return { usable: false, reason: `No builder answers: ${lastLine(stderr)}`, hint: "See docker buildx ls." };
+      const hint =
+        client.kind === "buildx"
+          ? "See docker buildx ls."
+          : `See buildctl debug workers; a builder that wants a certificate takes ${TLS_DIR}.`;
+      return { usable: false, reason: `No builder answers: ${lastLine(stderr)}`, hint };
     }
     const problem = await this.#tryBuilder(client, platforms[0]!, signal);
     if (problem !== undefined) {
@@ -83,7 +106,7 @@ class BuildkitExecutor implements Executor {
         securities: ["sandbox", "insecure"],
         ids: "all",
         limits: true,
-        addedVariables: ["HOME", "HOSTNAME"],
+        addedVariables: ADDED_VARIABLES,
         additionalGroups: false,
         wholeOutput: false,
       },

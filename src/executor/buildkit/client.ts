@@ -42,16 +42,21 @@ export interface BuildRequest {
 const PASSED =
   /^(?:HOME|PATH|USER|TMPDIR|XDG_[A-Z_]+|DOCKER_[A-Z_]+|BUILDX_[A-Z_]+|BUILDKIT_[A-Z_]+|KUBECONFIG|SSL_CERT_(?:FILE|DIR)|SSH_AUTH_SOCK|(?:https?|no|HTTPS?|NO)_(?:proxy|PROXY))$/;
 
+/** buildctl has no variable of its own for that. */
+export const TLS_DIR = "OCIBUILD_BUILDKIT_TLS_DIR";
+
 /** The client that the environment asks for; `undefined` when it is not installed. */
 export function findClient(env: Environment): BuildClient | undefined {
   const kind = (env["BUILDKIT_HOST"] ?? "") === "" ? "buildx" : "buildctl";
   const name = kind === "buildx" ? "docker" : "buildctl";
   const found = findProgram(name, { searchPath: env["PATH"] ?? "", outside: [] });
   if (found === undefined) return undefined;
+  const tlsDir = env[TLS_DIR] ?? "";
   const passed = Object.entries(env).filter(([key, value]) => value !== undefined && PASSED.test(key));
   return {
     kind,
-    command: kind === "buildx" ? [found.path, "buildx"] : [found.path],
+    command:
+      kind === "buildx" ? [found.path, "buildx"] : [found.path, ...(tlsDir === "" ? [] : [`--tlsdir=${tlsDir}`])],
     env: Object.fromEntries(passed) as Record<string, string>,
   };
 }
@@ -71,7 +76,6 @@ function buildxArguments(request: BuildRequest): readonly string[] {
   return [
     "build",
     "--progress=rawjson",
-    "--no-cache",
     "--provenance=false",
     "--sbom=false",
     `--platform=${platform}`,
@@ -107,7 +111,6 @@ function buildctlArguments(request: BuildRequest): readonly string[] {
   return [
     "build",
     "--progress=rawjson",
-    "--no-cache",
     "--frontend=dockerfile.v0",
     `--local=context=${folder}`,
     `--local=dockerfile=${folder}`,

@@ -1,5 +1,5 @@
 /** A RUN as two lines of a Dockerfile: what its image, its options and its mounts say of the command. */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { Platform } from "../../oci/types.js";
 import { bytesOf } from "../../util/bytes.js";
 import type { Mount, RootFiles, RunIO, RunSpec } from "../contract.js";
@@ -48,7 +48,7 @@ export async function runInstruction(parts: InstructionParts, spec: RunSpec, io:
   const config = { Env: env, WorkingDir: spec.cwd, User: userOf(spec.user) };
   const base = { name: "base", digest: await parts.layout.image(parts.layers, spec.platform, config) };
   const args = writer.secretEnv.size === 0 ? spec.args : withSecrets(spec.args, parts.view, BUILDKIT);
-  const line = ["RUN", ...flags, JSON.stringify(args)].join(" ");
+  const line = ["RUN", neverCached(), ...flags, JSON.stringify(args)].join(" ");
   if (Buffer.byteLength(line) > MAX_LINE_BYTES) {
     throw executorUnsupported(
       BUILDKIT,
@@ -58,6 +58,14 @@ export async function runInstruction(parts: InstructionParts, spec: RunSpec, io:
     );
   }
   return { dockerfile: `FROM base\n${line}\n`, images: [base, ...images], secrets, agents };
+}
+
+/**
+ * What makes a builder run the command whatever it remembers: a secret that nobody has, and that the command does without.
+ * Told to use no cache a newer BuildKit forgets cache mounts, too.
+ */
+function neverCached(): string {
+  return `--mount=type=secret,id=run-${randomBytes(12).toString("hex")},target=/never-there`;
 }
 
 /**

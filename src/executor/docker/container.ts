@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { RunIO } from "../contract.js";
 import { executorFailed } from "../kit/failures.js";
 import { DOCKER, type Engine, refusalOf } from "./engine.js";
+import { killContainer } from "./labels.js";
 import { readOutput } from "./output-frames.js";
 import { type ContainerDetails, ContainerSchema } from "./schemas.js";
 
@@ -18,7 +19,7 @@ const KILLED = 137;
 const NO_PROGRAM = /exec:? "|executable file|starting container process caused: exec/;
 
 /** Starts the container, passes its output on, and tells how it ended. @throws EXECUTOR_FAILED; the signal's reason */
-export async function runContainer(engine: Engine, id: string, io: RunIO): Promise<ContainerEnd> {
+export async function runContainer(engine: Engine, id: string, io: RunIO, isPodman: boolean): Promise<ContainerEnd> {
   const { signal } = io;
   const socket = await engine.attach(id, signal);
   const onAbort = (): void => void socket?.destroy();
@@ -50,7 +51,7 @@ export async function runContainer(engine: Engine, id: string, io: RunIO): Promi
   } finally {
     signal.removeEventListener("abort", onAbort);
     socket?.destroy();
-    await kill(engine, id);
+    await killContainer(engine, id, isPodman);
   }
 }
 
@@ -85,11 +86,4 @@ async function ended(engine: Engine, id: string, signal: AbortSignal): Promise<C
 
 function inspect(engine: Engine, id: string, signal: AbortSignal): Promise<ContainerDetails> {
   return engine.json({ method: "GET", path: `/containers/${id}/json`, signal }, ContainerSchema);
-}
-
-/** Ends what runs of it, without waiting for anything that was asked for. */
-async function kill(engine: Engine, id: string): Promise<void> {
-  const query = { signal: "KILL" };
-  // 409: it has ended already, which is what is usual.
-  await engine.done({ method: "POST", path: `/containers/${id}/kill`, query, signal: undefined }, [404, 409, 500]);
 }

@@ -24,11 +24,12 @@ import { capabilitiesOf, type EngineFacts, engineFacts } from "./engine-facts.js
 import { EngineImages } from "./engine-images.js";
 import { EngineLocks } from "./engine-locks.js";
 import { HELPER_MOUNT, Helpers } from "./helper.js";
-import { removeVolume, sweep } from "./labels.js";
+import { killPath, removeVolume, sweep } from "./labels.js";
 import { RunMounts } from "./run-mounts.js";
 import { addSystemStubs } from "./system-stubs.js";
 import { upperChangeset } from "./upper-changeset.js";
 import { FileVolumes } from "./volume-files.js";
+import { Watchdog } from "./watchdog.js";
 
 export interface DockerExecutorOptions {
   /** Holds what is known of layers, and what runs need; made 0700 when it is missing. */
@@ -50,6 +51,8 @@ interface Workshop {
   /** Name and path of volumes that live as long as we. */
   readonly bound: SharedWork<string>;
   seesOurFiles: boolean | undefined;
+  /** From the first command on. */
+  watchdog: Watchdog | undefined;
 }
 
 /** An executor over the engine that the environment names, or the first that is found. */
@@ -101,6 +104,11 @@ class DockerExecutor implements Executor {
     const workshop = await this.#open(signal);
     if (workshop === undefined) throw executorFailed(DOCKER, "no engine's socket is there", "Set DOCKER_HOST.");
     const { engine, helpers, roots, volumes, caches, bound, scratch, facts } = workshop;
+    workshop.watchdog ??= new Watchdog(
+      engine.peer,
+      facts.isPodman ? killPath("ID", true) : undefined,
+      this.#options.env,
+    );
     const root = await roots.prepare(spec.rootfs, io);
     const cwd = assertCwd(root.view, spec.cwd, DOCKER);
     const stubs = new StubLayer(root.view, DOCKER);
@@ -134,7 +142,7 @@ class DockerExecutor implements Executor {
         id = await create(await this.#image(workshop, layers, spec, io));
       }
       if (id === undefined) throw executorFailed(DOCKER, "the engine lost an image that it was given");
-      const { exitCode, signal: endSignal, upperDir } = await runContainer(engine, id, io);
+      const { exitCode, signal: endSignal, upperDir } = await runContainer(engine, id, io, facts.isPodman);
       if (exitCode !== 0) {
         return { exitCode, ...(endSignal === undefined ? {} : { signal: endSignal }), changeset: null };
       }
@@ -160,6 +168,7 @@ class DockerExecutor implements Executor {
     for (const release of [...this.#live]) await release();
     if (workshop === undefined) return;
     for (const volume of await workshop.bound.all()) await removeVolume(workshop.engine, volume.split("\n")[0]!);
+    await workshop.watchdog?.[Symbol.asyncDispose]();
     await workshop.scratch.close();
     await workshop.engine.close();
   }
@@ -187,7 +196,7 @@ class DockerExecutor implements Executor {
 async function openWorkshop(stateDir: string, engine: Engine, signal: AbortSignal | undefined): Promise<Workshop> {
   try {
     const facts = await engineFacts(engine, signal);
-    await sweep(engine, signal);
+    await sweep(engine, facts.isPodman, signal);
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const scratch = new ScratchFolders(stateDir, ROOT_IDS);
     await scratch.sweep();
@@ -197,7 +206,8 @@ async function openWorkshop(stateDir: string, engine: Engine, signal: AbortSigna
     const volumes = new FileVolumes(helpers, images, roots, facts.isPodman);
     const caches = new CacheVolumes(helpers, volumes, new EngineLocks(helpers), facts.platform);
     const bound = new SharedWork<string>();
-    return { engine, facts, scratch, roots, images, helpers, volumes, caches, bound, seesOurFiles: undefined };
+    const later = { seesOurFiles: undefined, watchdog: undefined };
+    return { engine, facts, scratch, roots, images, helpers, volumes, caches, bound, ...later };
   } catch (error) {
     await engine.close();
     throw error;

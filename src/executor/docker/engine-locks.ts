@@ -3,9 +3,8 @@
  * cannot be. What a dead process of this machine held is taken away from it.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { ownerState } from "../../util/process-owner.js";
 import type { Helpers } from "./helper.js";
-import { OWNER, removeContainer } from "./labels.js";
+import { isOwnerDead, removeContainer } from "./labels.js";
 import { ContainersSchema, type LabelledContainer } from "./schemas.js";
 
 export interface EngineLock {
@@ -80,7 +79,7 @@ export class EngineLocks {
   async #removeDead(filters: Readonly<Record<string, readonly string[]>>, signal: AbortSignal): Promise<boolean> {
     let hasRemoved = false;
     for (const { Id, Labels } of await this.#list(filters, signal)) {
-      if (ownerState(Labels?.[OWNER] ?? "") !== "dead") continue;
+      if (!isOwnerDead(Labels)) continue;
       await removeContainer(this.#helpers.engine, Id);
       hasRemoved = true;
     }

@@ -1,7 +1,13 @@
 /** The API of a Docker engine: requests, answers that are checked, and errors in one form. */
 import type { Duplex } from "node:stream";
 import { isOcibuildError, type OcibuildError } from "../../errors.js";
-import { createPeerClient, type PeerClient, type PeerReply, type PeerRequest } from "../../http/peer-client.js";
+import {
+  createPeerClient,
+  type PeerAddress,
+  type PeerClient,
+  type PeerReply,
+  type PeerRequest,
+} from "../../http/peer-client.js";
 import { executorFailed } from "../kit/failures.js";
 import type { EngineAddress } from "./engine-address.js";
 import { ErrorSchema, type Schema } from "./schemas.js";
@@ -29,10 +35,12 @@ interface Refusal {
 const MAX_JSON_BYTES = 256 * 1024 * 1024;
 
 export class Engine {
+  readonly peer: PeerAddress;
   readonly #client: PeerClient;
   readonly #shown: string;
 
   constructor(address: EngineAddress) {
+    this.peer = address.peer;
     this.#client = createPeerClient(address.peer);
     this.#shown = address.shown;
   }

@@ -31,7 +31,6 @@ test("buildx is told all of a RUN", () => {
   expect(buildArguments(client("buildx"), REQUEST)).toEqual([
     "build",
     "--progress=rawjson",
-    "--no-cache",
     "--provenance=false",
     "--sbom=false",
     "--platform=linux/arm64",
@@ -54,7 +53,6 @@ test("buildctl is told the same", () => {
   expect(buildArguments(client("buildctl"), REQUEST)).toEqual([
     "build",
     "--progress=rawjson",
-    "--no-cache",
     "--frontend=dockerfile.v0",
     "--local=context=/c",
     "--local=dockerfile=/c",
@@ -88,6 +86,10 @@ test("L1: the client gets of our environment only what says where the builder is
   expect(findClient({ ...env, BUILDKIT_HOST: "tcp://b" })).toMatchObject({
     kind: "buildctl",
     command: [join(folder, "buildctl")],
+  });
+  expect(findClient({ ...env, BUILDKIT_HOST: "tcp://b", OCIBUILD_BUILDKIT_TLS_DIR: "/c" })).toMatchObject({
+    command: [join(folder, "buildctl"), "--tlsdir=/c"],
+    env: { PATH: folder, BUILDKIT_HOST: "tcp://b" },
   });
   expect(findClient({ PATH: "/nowhere" })).toBeUndefined();
 });
