@@ -79,3 +79,25 @@ describe("prune", () => {
     await expect(prune.start(fakeIo([]), ["-f", ...args])).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
   });
 });
+
+test("what an executor keeps elsewhere is asked for by its name, and options about the store are refused beside it", async () => {
+  const failure = (command: typeof du, ...args: string[]): Promise<number> =>
+    command.start(fakeIo([], { env: { DOCKER_HOST: "unix:///nowhere/engine.sock" } }), args);
+  for (const command of [du, prune]) {
+    await expect(failure(command, "--executor", "runc")).rejects.toThrow(
+      '"--executor runc" keeps nothing in an engine',
+    );
+    await expect(failure(command, "--executor", "buildkit")).rejects.toMatchObject({
+      hint: expect.stringContaining("docker buildx prune"),
+    });
+    await expect(failure(command, "--executor", "docker", "--root", "/r")).rejects.toThrow(
+      '"--root" is about the store',
+    );
+    await expect(failure(command, "--executor", "docker")).rejects.toMatchObject({ code: "EXECUTOR_FAILED" });
+  }
+  for (const option of ["--max-used-space", "--min-free-space", "--reserved-space", "--keep-storage"]) {
+    await expect(failure(prune, "--executor", "docker", option, "1GB")).rejects.toThrow(
+      `"${option}" is about the store`,
+    );
+  }
+});

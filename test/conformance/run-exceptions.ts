@@ -75,7 +75,6 @@ export const ENGINE_EXCEPTIONS: ReadonlyMap<string, string> = new Map([
 /** Further cases that differ where that engine is Podman. */
 export const PODMAN_EXCEPTIONS: ReadonlyMap<string, string> = new Map([
   ["run/env-default", "Podman sets HOSTNAME where the image does not"],
-  ["run/etc-hosts", "Podman takes the machine's hosts file for its own"],
   ["run/mount-run-dir-in-image", "Podman has /run in every container, so mkdir finds it there"],
   ["run/ulimit", "Podman asks for more processes, too, where one limit is given, which not every machine allows"],
 ]);

@@ -1,5 +1,5 @@
 /** Cache mounts: volumes of the engine that stay, one for each id and seed. */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { Platform } from "../../oci/types.js";
 import { type ByteString, bytesOf } from "../../util/bytes.js";
 import type { Mount, RunIO } from "../contract.js";
@@ -7,7 +7,7 @@ import { executorFailed } from "../kit/failures.js";
 import { DOCKER } from "./engine.js";
 import type { EngineLock, EngineLocks } from "./engine-locks.js";
 import { HELPER_MOUNT, type Helpers } from "./helper.js";
-import { keptLabels } from "./labels.js";
+import { keptLabels, MADE } from "./labels.js";
 import { CONTENT, type FileVolumes } from "./volume-files.js";
 
 type CacheMount = Mount & { readonly type: "cache" };
@@ -18,6 +18,8 @@ export interface CacheLease {
   release(): Promise<void>;
 }
 
+/** What names of caches begin with; the name of the lock is behind it. */
+export const CACHE = "ocibuild-cache-";
 const MAX_PRIVATE = 1000;
 /** In the volume, beside its content: that this is all there. */
 const READY = "ready";
@@ -27,7 +29,8 @@ export class CacheVolumes {
   readonly #volumes: FileVolumes;
   readonly #locks: EngineLocks;
   readonly #platform: Platform;
-  readonly #ready = new Set<string>();
+  /** Name → which volume of that name has all that its seed has. */
+  readonly #ready = new Map<string, string>();
 
   constructor(helpers: Helpers, volumes: FileVolumes, locks: EngineLocks, platform: Platform) {
     this.#helpers = helpers;
@@ -51,10 +54,13 @@ export class CacheVolumes {
 
   async #lease(mount: CacheMount, key: string, index: number, lock: EngineLock, io: RunIO): Promise<CacheLease> {
     try {
-      const name = `ocibuild-cache-${key}-${index}`;
-      const folder = await this.#volumes.make(name, keptLabels("cache"), io.signal);
-      if (!this.#ready.has(name)) await this.#makeReady(mount, name, io);
-      return { path: `${folder}/${CONTENT}`, release: () => lock.release() };
+      const name = `${CACHE}${key}-${index}`;
+      const labels = { ...keptLabels("cache"), [MADE]: randomBytes(12).toString("hex") };
+      const { Mountpoint, Labels } = await this.#volumes.ensure(name, labels, io.signal);
+      const made = Labels?.[MADE] ?? "";
+      if (this.#ready.get(name) !== made) await this.#makeReady(mount, name, io);
+      this.#ready.set(name, made);
+      return { path: `${Mountpoint}/${CONTENT}`, release: () => lock.release() };
     } catch (error) {
       await lock.release();
       throw error;
@@ -75,7 +81,6 @@ export class CacheVolumes {
         await lock!.release();
       }
     }
-    this.#ready.add(name);
   }
 
   #isReady(name: string, signal: AbortSignal): Promise<boolean> {

@@ -8,7 +8,8 @@ import { readArchive } from "../../tar/archive.js";
 import { layerChangeset } from "../kit/layer-changeset.js";
 import { rewriteTar } from "../kit/tar-rewriter.js";
 import { DOCKER } from "./engine.js";
-import { ownedLabels, removeImage } from "./labels.js";
+import { ownedLabels } from "./labels.js";
+import { removeImage } from "./removal.js";
 import { CreatedSchema } from "./schemas.js";
 import type { ChangesetParts } from "./upper-changeset.js";
 

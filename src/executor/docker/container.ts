@@ -3,8 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { RunIO } from "../contract.js";
 import { executorFailed } from "../kit/failures.js";
 import { DOCKER, type Engine, refusalOf } from "./engine.js";
-import { killContainer } from "./labels.js";
 import { readOutput } from "./output-frames.js";
+import { killContainer } from "./removal.js";
 import { type ContainerDetails, ContainerSchema } from "./schemas.js";
 
 export interface ContainerEnd {

@@ -77,7 +77,8 @@ export function podmanConfig({ spec, cwd, args, env, image, mounts }: ContainerO
     user: `${user.uid}:${user.gid}`,
     groups: user.additionalGids.map(String),
     hostname: spec.hostname,
-    hostadd: hostsOf(spec),
+    // Its own file begins with that of its machine; ours is among the mounts.
+    use_image_hosts: true,
     labels: ownedLabels("run"),
     privileged: security === "insecure",
     image_volume_mode: "ignore",

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bytesOf } from "../../util/bytes.js";
 import { SharedWork } from "../../util/shared-work.js";
 import type { Executor, ExecutorProbe, RunIO, RunOutcome, RunSpec } from "../contract.js";
 import { executorFailed } from "../kit/failures.js";
@@ -24,8 +25,9 @@ import { capabilitiesOf, type EngineFacts, engineFacts } from "./engine-facts.js
 import { EngineImages } from "./engine-images.js";
 import { EngineLocks } from "./engine-locks.js";
 import { HELPER_MOUNT, Helpers } from "./helper.js";
-import { killPath, removeVolume, sweep } from "./labels.js";
+import { killPath, removeVolume } from "./removal.js";
 import { RunMounts } from "./run-mounts.js";
+import { sweep } from "./sweep.js";
 import { addSystemStubs } from "./system-stubs.js";
 import { upperChangeset } from "./upper-changeset.js";
 import { FileVolumes } from "./volume-files.js";
@@ -128,6 +130,7 @@ class DockerExecutor implements Executor {
     let isKept = false;
     try {
       await mounts.addStubs(spec.mounts, io);
+      if (facts.isPodman) await mounts.addHosts(spec, view.resolve(bytesOf("etc/hosts"))!, io);
       const host = await mounts.add(spec, io);
       const env = environment(spec, mounts);
       const args = mounts.secretEnv.size === 0 ? spec.args : withSecrets(spec.args, view, DOCKER);

@@ -7,10 +7,8 @@ import { SharedWork } from "../../util/shared-work.js";
 import { executorFailed } from "../kit/failures.js";
 import type { EngineLayer } from "../kit/tar-parts.js";
 import { DOCKER, type Engine } from "./engine.js";
-import { keptLabels, LAYERS } from "./labels.js";
+import { keptLabels, LAYERS, REPOSITORY } from "./labels.js";
 import { ImagesSchema } from "./schemas.js";
-
-const REPOSITORY = "localhost/ocibuild/root";
 
 export class EngineImages {
   readonly #engine: Engine;
@@ -25,9 +23,18 @@ export class EngineImages {
   }
 
   /** Name of the image with `layers`, base layer first; at least one. @throws EXECUTOR_FAILED, what layers throw */
-  ensure(layers: readonly EngineLayer[], platform: Platform, signal: AbortSignal): Promise<string> {
+  async ensure(layers: readonly EngineLayer[], platform: Platform, signal: AbortSignal): Promise<string> {
     const name = nameOf(layers, platform);
-    return this.#made.get(name, signal, () => this.#make(name, layers, platform, signal));
+    let isNew = false;
+    const make = (): Promise<string> => {
+      isNew = true;
+      return this.#make(name, layers, platform, signal);
+    };
+    await this.#made.get(name, signal, make);
+    if (isNew || (await this.#isThere(name, signal))) return name;
+    // Somebody has removed what was there before.
+    await this.forget(name);
+    return this.#made.get(name, signal, make);
   }
 
   /** Lets the next caller look again whether the image is there. */

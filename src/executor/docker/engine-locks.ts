@@ -4,7 +4,8 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Helpers } from "./helper.js";
-import { isOwnerDead, removeContainer } from "./labels.js";
+import { isOwnerDead } from "./labels.js";
+import { removeContainer } from "./removal.js";
 import { ContainersSchema, type LabelledContainer } from "./schemas.js";
 
 export interface EngineLock {
@@ -66,6 +67,15 @@ export class EngineLocks {
     }
   }
 
+  /** Whether anybody has it, alone or with others. */
+  async isHeld(key: string, signal: AbortSignal | undefined): Promise<boolean> {
+    const filters = [{ name: [`^/?${nameOf(key)}$`] }, { label: [`${SHARES}=${key}`] }];
+    for (const filter of filters) {
+      if ((await this.#list(filter, signal)).some(({ Labels }) => !isOwnerDead(Labels))) return true;
+    }
+    return false;
+  }
+
   #held(id: string): EngineLock {
     return { release: () => removeContainer(this.#helpers.engine, id) };
   }
@@ -88,7 +98,7 @@ export class EngineLocks {
 
   #list(
     filters: Readonly<Record<string, readonly string[]>>,
-    signal: AbortSignal,
+    signal: AbortSignal | undefined,
   ): Promise<readonly LabelledContainer[]> {
     const query = { all: "1", filters: JSON.stringify(filters) };
     return this.#helpers.engine.json({ method: "GET", path: "/containers/json", query, signal }, ContainersSchema);

@@ -4,7 +4,8 @@ import { bytesOf } from "../../util/bytes.js";
 import { END, entryOf, header, memoryLayer } from "../kit/tar-parts.js";
 import type { Engine } from "./engine.js";
 import type { EngineImages } from "./engine-images.js";
-import { ownedLabels, type Role, removeContainer } from "./labels.js";
+import { ownedLabels, type Role } from "./labels.js";
+import { removeContainer } from "./removal.js";
 import { CreatedSchema } from "./schemas.js";
 
 export interface HelperOptions {

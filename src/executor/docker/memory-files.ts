@@ -12,7 +12,8 @@ import { executorFailed } from "../kit/failures.js";
 import { END, entryOf, fileInTar, header } from "../kit/tar-parts.js";
 import { DOCKER } from "./engine.js";
 import { HELPER_MOUNT, type Helpers } from "./helper.js";
-import { ownedLabels, removeContainer } from "./labels.js";
+import { ownedLabels } from "./labels.js";
+import { removeContainer } from "./removal.js";
 import { uniqueName } from "./unique-name.js";
 import type { FileVolumes } from "./volume-files.js";
 

@@ -1,7 +1,7 @@
 /** The mounts of a RUN as the engine is told of them: volumes and files of its own machine, as it cannot see ours. */
 import { chmodSync, chownSync } from "node:fs";
 import { join } from "node:path";
-import { type ByteString, textOf } from "../../util/bytes.js";
+import { type ByteString, bytesOf, textOf } from "../../util/bytes.js";
 import type { SharedWork } from "../../util/shared-work.js";
 import type { Mount, RunIO, RunSpec } from "../contract.js";
 import { executorFailed, executorUnsupported } from "../kit/failures.js";
@@ -17,6 +17,8 @@ import {
 import { SECRETS_FILE, secretScript } from "../kit/secret-script.js";
 import { type ForwardedSocket, forwardSocket } from "../kit/socket-forward.js";
 import type { StubLayer } from "../kit/stub-layer.js";
+import { hostsText } from "../kit/system-files.js";
+import { END, entryOf, fileInTar } from "../kit/tar-parts.js";
 import type { CacheVolumes } from "./cache-volumes.js";
 import { DOCKER } from "./engine.js";
 import { ownedLabels } from "./labels.js";
@@ -126,6 +128,28 @@ export class RunMounts {
 
   #bind(source: string, target: string, readOnly: boolean): void {
     this.#binds.push({ source, target, readOnly });
+  }
+
+  /**
+   * Adds /etc/hosts: Podman's own begins with that of its machine. The files are few, so they stay as long as the executor.
+   * @param path where the image has it
+   */
+  async addHosts(spec: RunSpec, path: ByteString, io: RunIO): Promise<void> {
+    const { volumes, bound } = this.#parts;
+    const text = hostsText(spec);
+    const kept = await bound.get(`hosts\n${text}`, io.signal, async () => {
+      const name = uniqueName("files");
+      const folder = await volumes.make(name, ownedLabels("files"), io.signal);
+      try {
+        const file = fileInTar(entryOf({ path: bytesOf("hosts") }), Buffer.from(text));
+        await volumes.put(name, Buffer.concat([file, END]), io.signal);
+      } catch (error) {
+        await volumes.remove(name);
+        throw error;
+      }
+      return `${name}\n${folder}/hosts`;
+    });
+    this.#bind(kept.split("\n")[1]!, `/${textOf(path)}`, true);
   }
 
   /** Mount points for all of `mounts`, in the root file system where no other mount covers them. */

@@ -58,10 +58,11 @@ export interface ContainerDetails {
 const LabelsSchema = z.record(z.string(), z.string()).nullish();
 
 export const ContainersSchema: z.ZodType<readonly LabelledContainer[]> = z.array(
-  z.looseObject({ Id: z.string(), Labels: LabelsSchema }),
+  z.looseObject({ Id: z.string(), ImageID: z.string().optional(), Labels: LabelsSchema }),
 );
 export interface LabelledContainer {
   readonly Id: string;
+  readonly ImageID?: string | undefined;
   readonly Labels?: Readonly<Record<string, string>> | null | undefined;
 }
 
@@ -94,17 +95,37 @@ export interface ImageDetails {
 export const VolumeSchema: z.ZodType<EngineVolume> = z.looseObject({
   Name: z.string(),
   Mountpoint: z.string(),
+  CreatedAt: z.string().optional(),
   Labels: LabelsSchema,
 });
 export interface EngineVolume {
   readonly Name: string;
   /** On the engine's machine. */
   readonly Mountpoint: string;
+  /** RFC 3339. */
+  readonly CreatedAt?: string | undefined;
   readonly Labels?: Readonly<Record<string, string>> | null | undefined;
 }
 
 export const VolumesSchema: z.ZodType<{ readonly Volumes?: readonly EngineVolume[] | null | undefined }> =
   z.looseObject({ Volumes: z.array(VolumeSchema).nullish() });
+
+/** Of `/system/df`. */
+export const UsageSchema: z.ZodType<{ readonly Volumes?: readonly VolumeUsage[] | null | undefined }> = z.looseObject({
+  Volumes: z
+    .array(z.looseObject({ Name: z.string(), UsageData: z.looseObject({ Size: z.number() }).nullish() }))
+    .nullish(),
+});
+export interface VolumeUsage {
+  readonly Name: string;
+  /** Bytes; -1 where the engine does not know. */
+  readonly UsageData?: { readonly Size: number } | null | undefined;
+}
+
+/** What each layer of an image takes, the newest first. */
+export const HistorySchema: z.ZodType<readonly { readonly Size: number }[]> = z.array(
+  z.looseObject({ Size: z.number() }),
+);
 
 export const ChangesSchema: z.ZodType<readonly EngineChange[] | null> = z.nullable(
   z.array(z.looseObject({ Path: z.string(), Kind: z.number() })),

@@ -12,8 +12,8 @@ import { rewriteTar, type TarOutput, type TarRewrite } from "../kit/tar-rewriter
 import { DOCKER } from "./engine.js";
 import type { EngineImages } from "./engine-images.js";
 import { HELPER_MOUNT, type Helpers } from "./helper.js";
-import { removeVolume } from "./labels.js";
-import { VolumeSchema } from "./schemas.js";
+import { removeVolume } from "./removal.js";
+import { type EngineVolume, VolumeSchema } from "./schemas.js";
 
 /** Where the files are in a volume: its top folder is the engine's, with an owner and mode of its own. */
 export const CONTENT = "m" as ByteString;
@@ -48,9 +48,18 @@ export class FileVolumes {
     signal: AbortSignal,
     options: Readonly<Record<string, string>> = {},
   ): Promise<string> {
+    return (await this.ensure(name, labels, signal, options)).Mountpoint;
+  }
+
+  /** Makes a volume, unless it is there; returns the one that is there, with the labels that it was made with. */
+  ensure(
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+    options: Readonly<Record<string, string>> = {},
+  ): Promise<EngineVolume> {
     const json = { Name: name, Driver: "local", Labels: labels, DriverOpts: options };
-    const call = { method: "POST", path: "/volumes/create", json, signal } as const;
-    return (await this.#helpers.engine.json(call, VolumeSchema)).Mountpoint;
+    return this.#helpers.engine.json({ method: "POST", path: "/volumes/create", json, signal }, VolumeSchema);
   }
 
   remove(name: string): Promise<void> {

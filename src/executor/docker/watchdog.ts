@@ -35,20 +35,21 @@ process.stdin.on("data", (chunk) => read.push(chunk)).on("end", async () => {
       }
     }).on("timeout", function () { this.destroy(); }).on("error", () => resolve()).end();
   });
-  const filters = "filters=" + encodeURIComponent(JSON.stringify({ label: [label] }));
+  const filters = (more) => "filters=" + encodeURIComponent(JSON.stringify({ label: [label], ...more }));
   const each = async (list, use) => {
     const ours = Array.isArray(list) ? list : [];
     await Promise.all(ours.map(use));
     return ours.length;
   };
   for (let found = 1, looks = 0; looks < 2 || (found > 0 && looks < 20); looks++) {
-    found = await each(await call("GET", "/containers/json?all=1&" + filters), async ({ Id }) => {
+    found = await each(await call("GET", "/containers/json?all=1&" + filters()), async ({ Id }) => {
       if (kill) await call("POST", kill.replace("ID", Id));
       await call("DELETE", "/containers/" + Id + "?force=1&v=1&t=0");
     });
-    const volumes = await call("GET", "/volumes?" + filters);
+    const volumes = await call("GET", "/volumes?" + filters());
     found += await each(volumes?.Volumes, ({ Name }) => call("DELETE", "/volumes/" + Name + "?force=1"));
-    found += await each(await call("GET", "/images/json?" + filters), ({ Id }) => call("DELETE", "/images/" + Id + "?force=1"));
+    const images = await call("GET", "/images/json?" + filters({ dangling: ["true"] }));
+    found += await each(images, ({ Id }) => call("DELETE", "/images/" + Id));
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 });

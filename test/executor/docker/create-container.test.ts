@@ -63,7 +63,7 @@ test("all that a RUN asks for is in Podman's words", () => {
     user: "1:2",
     groups: ["3", "4"],
     hostname: "h",
-    hostadd: ["h:127.0.0.1", "n:::1"],
+    use_image_hosts: true,
     privileged: true,
     netns: { nsmode: "none" },
     r_limits: [{ type: "nofile", soft: 6, hard: Number.MAX_SAFE_INTEGER }],
