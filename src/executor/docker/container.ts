@@ -24,6 +24,7 @@ export async function runContainer(engine: Engine, id: string, io: RunIO, isPodm
   const socket = await engine.attach(id, signal);
   const onAbort = (): void => void socket?.destroy();
   signal.addEventListener("abort", onAbort, { once: true });
+  let isOver = false;
   try {
     const reading = socket === undefined ? undefined : readOutput(socket, io);
     // Its error is thrown below, once the container has been started or refused.
@@ -42,6 +43,7 @@ export async function runContainer(engine: Engine, id: string, io: RunIO, isPodm
     }
     await reading;
     const { State, GraphDriver } = await ended(engine, id, signal);
+    isOver = true;
     const { ExitCode: exitCode, OOMKilled } = State;
     const isKilled = OOMKilled === true && exitCode === KILLED;
     return { exitCode, ...(isKilled ? { signal: "SIGKILL" } : {}), upperDir: GraphDriver?.Data?.["UpperDir"] };
@@ -51,7 +53,7 @@ export async function runContainer(engine: Engine, id: string, io: RunIO, isPodm
   } finally {
     signal.removeEventListener("abort", onAbort);
     socket?.destroy();
-    await killContainer(engine, id, isPodman);
+    if (!isOver) await killContainer(engine, id, isPodman);
   }
 }
 

@@ -13,7 +13,7 @@ export async function killContainer(
   isPodman: boolean,
   signal?: AbortSignal,
 ): Promise<void> {
-  // 409: it has ended already, which is what is usual.
+  // 409: it has ended already, or has never been started.
   await engine.done({ method: "POST", path: killPath(id, isPodman), signal }, [404, 409, 500]);
 }
 

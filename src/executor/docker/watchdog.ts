@@ -8,15 +8,13 @@ import type { Environment } from "./engine-address.js";
 import { SESSION, thisSession } from "./labels.js";
 
 /**
- * Waits for the end of its input, whose first line says where the engine is and what is ours there. It looks more than once,
+ * Waits for the end of its input, which says where the engine is and what is ours there. It looks more than once,
  * as the engine may be at work still on what it was asked for.
  */
 const SCRIPT = `
 const read = [];
 process.stdin.on("data", (chunk) => read.push(chunk)).on("end", async () => {
-  const [words, isOver] = Buffer.concat(read).toString().split("\\n");
-  if (isOver === "over") return;
-  const { origin, socketPath, tls, label, kill } = JSON.parse(words);
+  const { origin, socketPath, tls, label, kill } = JSON.parse(Buffer.concat(read));
   const { protocol, hostname, port } = new URL(origin);
   const pem = (text) => text && Buffer.from(text, "base64");
   const peer = {
@@ -68,7 +66,7 @@ export class Watchdog implements AsyncDisposable {
     const pem = (text: Buffer | undefined): string | undefined => text?.toString("base64");
     const files = tls && { ca: pem(tls.ca), cert: pem(tls.cert), key: pem(tls.key), verify: tls.verify };
     const words = { origin, socketPath, tls: files, label: `${SESSION}=${thisSession}`, kill };
-    this.#child.input().write(`${JSON.stringify(words)}\n`);
+    this.#child.input().write(JSON.stringify(words));
     // A build that has ended must not wait for it.
     this.#child.ref(false);
   }
@@ -76,7 +74,7 @@ export class Watchdog implements AsyncDisposable {
   /** There is nothing left to do for it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.ref(true);
-    this.#child.input().end("over\n");
+    this.#child.kill();
     await this.#child.ended.catch(() => undefined);
   }
 }
