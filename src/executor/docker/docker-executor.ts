@@ -120,11 +120,19 @@ class DockerExecutor implements Executor {
     const parts = { view, stubs, helpers, volumes, caches, bound, makeFolder, isPodman: facts.isPodman };
     const mounts = new RunMounts(parts);
     let id: string | undefined;
-    const release = async (): Promise<void> => {
+    const taken = (): string | undefined => {
       this.#live.delete(release);
       const container = id;
       id = undefined;
+      return container;
+    };
+    const release = async (): Promise<void> => {
+      const container = taken();
       if (container !== undefined) await helpers.remove(container);
+    };
+    const done = (): void => {
+      const container = taken();
+      if (container !== undefined) helpers.removeSoon(container);
     };
     this.#live.add(release);
     let isKept = false;
@@ -158,7 +166,7 @@ class DockerExecutor implements Executor {
               change,
               layers.map(({ diffId }) => diffId),
             );
-      return { exitCode: 0, changeset: releasing(chunks, release) };
+      return { exitCode: 0, changeset: releasing(chunks, done) };
     } finally {
       await mounts.close();
       if (!isKept) await release();
@@ -170,6 +178,7 @@ class DockerExecutor implements Executor {
     this.#workshop = undefined;
     for (const release of [...this.#live]) await release();
     if (workshop === undefined) return;
+    await workshop.helpers.settled();
     for (const volume of await workshop.bound.all()) await removeVolume(workshop.engine, volume.split("\n")[0]!);
     await workshop.watchdog?.[Symbol.asyncDispose]();
     await workshop.scratch.close();
@@ -244,26 +253,23 @@ function environment({ env }: RunSpec, { secretEnv, sshAuthSock }: RunMounts): r
   return hasOwn ? kept : [...kept, `SSH_AUTH_SOCK=${sshAuthSock}`];
 }
 
-/** Iterated once; its end, early or not, calls `release`. */
-function releasing(
-  chunks: AsyncGenerator<Buffer, void, undefined>,
-  release: () => Promise<void>,
-): AsyncIterable<Buffer> {
+/** Iterated once; its end, early or not, calls `done`. */
+function releasing(chunks: AsyncGenerator<Buffer, void, undefined>, done: () => void): AsyncIterable<Buffer> {
   return {
     [Symbol.asyncIterator]: () => ({
       async next() {
         try {
           const result = await chunks.next();
-          if (result.done === true) await release();
+          if (result.done === true) done();
           return result;
         } catch (error) {
-          await release();
+          done();
           throw error;
         }
       },
       async return() {
         await chunks.return(undefined);
-        await release();
+        done();
         return { done: true, value: undefined };
       },
     }),

@@ -27,6 +27,7 @@ export class Helpers {
   readonly engine: Engine;
   readonly #images: EngineImages;
   readonly #platform: Platform;
+  readonly #leaving = new Set<Promise<void>>();
 
   constructor(engine: Engine, images: EngineImages, platform: Platform) {
     this.engine = engine;
@@ -70,6 +71,19 @@ export class Helpers {
 
   remove(id: string): Promise<void> {
     return removeContainer(this.engine, id);
+  }
+
+  /** Removes a container that nothing runs in while others work; what fails is left to the next start. */
+  removeSoon(id: string): void {
+    const leaving = this.remove(id)
+      .catch(() => {})
+      .finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+
+  /** Waits until they are gone. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#leaving);
   }
 
   /** The image of helpers: an empty folder and an empty program. */

@@ -29,16 +29,19 @@ export async function* upperChangeset(
   upperDir: string,
 ): AsyncGenerator<Buffer, void, undefined> {
   const { engine } = helpers;
-  const changes = await engine.json({ method: "GET", path: `/containers/${id}/changes`, signal }, ChangesSchema);
-  const deleted = (changes ?? []).filter(({ Kind }) => Kind === DELETED).map(({ Path }) => bytesOf(Path.slice(1)));
   const mount = { type: "bind", source: upperDir, readOnly: true } as const;
+  const listing = engine.json({ method: "GET", path: `/containers/${id}/changes`, signal }, ChangesSchema);
+  // Its error is thrown below, once the helper can be removed.
+  listing.catch(() => {});
   const helper = (await helpers.make({ mount, signal }))!;
   try {
+    const changes = (await listing) ?? [];
+    const deleted = changes.filter(({ Kind }) => Kind === DELETED).map(({ Path }) => bytesOf(Path.slice(1)));
     const query = { path: `${HELPER_MOUNT}/.` };
     const tar = engine.stream({ method: "GET", path: `/containers/${helper}/archive`, query, signal });
     yield* rewriteTar(tar, upperRewrite(new Set(deleted), view, limitBytes));
   } finally {
-    await helpers.remove(helper);
+    helpers.removeSoon(helper);
   }
 }
 
