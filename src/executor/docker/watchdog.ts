@@ -18,7 +18,7 @@ process.stdin.on("data", (chunk) => read.push(chunk)).on("end", async () => {
   const { protocol, hostname, port } = new URL(origin);
   const pem = (text) => text && Buffer.from(text, "base64");
   const peer = {
-    ...(socketPath ? { socketPath } : { hostname, port }),
+    ...(socketPath ? { socketPath } : { hostname: hostname.replace(/[\\[\\]]/g, ""), port }),
     ...(tls && { ca: pem(tls.ca), cert: pem(tls.cert), key: pem(tls.key), rejectUnauthorized: tls.verify }),
   };
   const call = (method, path) => new Promise((resolve) => {
