@@ -7,7 +7,7 @@ import { type DiffId, hexOf } from "../../oci/digest.js";
 import { readArchive } from "../../tar/archive.js";
 import { layerChangeset } from "../kit/layer-changeset.js";
 import { rewriteTar } from "../kit/tar-rewriter.js";
-import { DOCKER } from "./engine.js";
+import { DOCKER, type Engine } from "./engine.js";
 import { ownedLabels } from "./labels.js";
 import { removeImage } from "./removal.js";
 import { CreatedSchema } from "./schemas.js";
@@ -26,11 +26,9 @@ export async function* committedChangeset(
 ): AsyncGenerator<Buffer, void, undefined> {
   const { engine } = helpers;
   const known = new Set(layers.map(hexOf));
-  const query = { container: id, pause: "0" };
-  const json = { Labels: ownedLabels("committed") };
-  const image = await engine.json({ method: "POST", path: "/commit", query, json, signal }, CreatedSchema);
+  const image = await helpers.alone(() => commit(engine, id, signal));
   try {
-    const tar = engine.stream({ method: "GET", path: `/images/${image.Id}/get`, signal });
+    const tar = engine.stream({ method: "GET", path: `/images/${image}/get`, signal });
     for await (const { name, type, body } of readArchive(tar, { signal })) {
       const [, blob, layer] = BLOB.exec(name) ?? [];
       const hex = blob ?? layer;
@@ -45,7 +43,24 @@ export async function* committedChangeset(
     // Nothing was changed: the layer is one that the image has already, or none.
     yield Buffer.alloc(1024);
   } finally {
-    await removeImage(engine, image.Id);
+    await helpers.alone(() => removeImage(engine, image));
+  }
+}
+
+/** Podman's words when somebody removes an image while another one with the same layer is made. */
+const LOST_LAYER = /layer not known/;
+const MAX_COMMITS = 5;
+
+/** Id of an image of the container. It has ended, so it can be tried again. */
+async function commit(engine: Engine, id: string, signal: AbortSignal): Promise<string> {
+  const query = { container: id, pause: "0" };
+  const json = { Labels: ownedLabels("committed") };
+  for (let tries = 1; ; tries++) {
+    try {
+      return (await engine.json({ method: "POST", path: "/commit", query, json, signal }, CreatedSchema)).Id;
+    } catch (error) {
+      if (tries === MAX_COMMITS || !LOST_LAYER.test((error as Error).message)) throw error;
+    }
   }
 }
 

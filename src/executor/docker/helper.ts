@@ -28,6 +28,7 @@ export class Helpers {
   readonly #images: EngineImages;
   readonly #platform: Platform;
   readonly #leaving = new Set<Promise<void>>();
+  #lastAlone: Promise<void> = Promise.resolve();
 
   constructor(engine: Engine, images: EngineImages, platform: Platform) {
     this.engine = engine;
@@ -84,6 +85,16 @@ export class Helpers {
   /** Waits until they are gone. */
   async settled(): Promise<void> {
     await Promise.all(this.#leaving);
+  }
+
+  /** Does `work` when nobody else does what has to be done alone: images of one layer are made and removed one at a time. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#lastAlone.then(work);
+    this.#lastAlone = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
   }
 
   /** The image of helpers: an empty folder and an empty program. */
