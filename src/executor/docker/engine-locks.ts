@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Helpers } from "./helper.js";
-import { isOwnerDead } from "./labels.js";
+import { isOwnerDead, ROLE } from "./labels.js";
 import { removeContainer } from "./removal.js";
 import { ContainersSchema, type LabelledContainer } from "./schemas.js";
 
@@ -67,13 +67,14 @@ export class EngineLocks {
     }
   }
 
-  /** Whether anybody has it, alone or with others. */
-  async isHeld(key: string, signal: AbortSignal | undefined): Promise<boolean> {
-    const filters = [{ name: [`^/?${nameOf(key)}$`] }, { label: [`${SHARES}=${key}`] }];
-    for (const filter of filters) {
-      if ((await this.#list(filter, signal)).some(({ Labels }) => !isOwnerDead(Labels))) return true;
-    }
-    return false;
+  /** Keys of all that somebody has, alone or with others. */
+  async held(signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
+    const keys = (await this.#list({ label: [`${ROLE}=lock`] }, signal)).flatMap(({ Names, Labels }) => {
+      if (isOwnerDead(Labels)) return [];
+      const names = (Names ?? []).map((name) => name.replace(/^\//, ""));
+      return [Labels?.[SHARES] ?? "", ...names.map((name) => name.slice(nameOf("").length))];
+    });
+    return new Set(keys);
   }
 
   #held(id: string): EngineLock {

@@ -67,17 +67,14 @@ export class KeptInEngine implements AsyncDisposable {
   }
 
   /** The engine's clock; milliseconds since 1970. */
-  get nowMs(): number {
+  get #nowMs(): number {
     return Date.parse(this.#facts.now);
   }
 
   /** The oldest first. */
   async list(choice?: KeptChoice, signal?: AbortSignal): Promise<readonly KeptItem[]> {
     const items = [...(await this.#images(signal)), ...(await this.#caches(signal))];
-    const { kinds, olderThanMs = 0 } = choice ?? {};
-    return items
-      .filter(({ kind, createdMs }) => (kinds?.includes(kind) ?? true) && this.nowMs - createdMs >= olderThanMs)
-      .sort((a, b) => a.createdMs - b.createdMs);
+    return items.filter((item) => this.#isChosen(item, choice)).sort((a, b) => a.createdMs - b.createdMs);
   }
 
   /** Removes what killed builders left, and of the chosen things those that nobody uses; says what is gone. */
@@ -87,10 +84,13 @@ export class KeptInEngine implements AsyncDisposable {
   ): Promise<{ readonly removed: readonly KeptItem[]; readonly freedBytes: number }> {
     await sweep(this.#engine, this.#facts.isPodman, signal);
     const before = await this.list(undefined, signal);
-    const free = async (kind: KeptItem["kind"]): Promise<readonly KeptItem[]> =>
-      (await this.list(choice, signal)).filter((item) => item.kind === kind && !item.isInUse);
-    await this.#removeCaches(await free("cache-mount"), signal);
-    for (const { id } of await free("unpacked")) await removeImage(this.#engine, id, signal);
+    const mayGo = (item: KeptItem): boolean => this.#isChosen(item, choice) && !item.isInUse;
+    const caches = before.filter((item) => item.kind === "cache-mount" && mayGo(item));
+    await this.#removeCaches(caches, signal);
+    // Locks have made one more.
+    for (const image of await this.#images(signal)) {
+      if (mayGo(image)) await removeImage(this.#engine, image.id, signal);
+    }
     const after = await this.list(undefined, signal);
     const stays = new Set(after.map(({ id }) => id));
     return { removed: before.filter(({ id }) => !stays.has(id)), freedBytes: Math.max(0, sum(before) - sum(after)) };
@@ -98,6 +98,10 @@ export class KeptInEngine implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#engine.close();
+  }
+
+  #isChosen({ kind, createdMs }: KeptItem, { kinds, olderThanMs = 0 }: Partial<KeptChoice> = {}): boolean {
+    return (kinds?.includes(kind) ?? true) && this.#nowMs - createdMs >= olderThanMs;
   }
 
   async #images(signal: AbortSignal | undefined): Promise<KeptItem[]> {
@@ -142,7 +146,7 @@ export class KeptInEngine implements AsyncDisposable {
     const df = { method: "GET", path: "/system/df", query: { type: "volume" }, signal } as const;
     const usage = (await engine.json(df, UsageSchema)).Volumes ?? [];
     const sizes = new Map(usage.map(({ Name, UsageData }) => [Name, UsageData?.Size ?? 0]));
-    const locks = this.#locks();
+    const held = await this.#locks().held(signal);
     const items: KeptItem[] = [];
     for (const { Name, CreatedAt = "" } of Volumes ?? []) {
       items.push({
@@ -150,7 +154,7 @@ export class KeptInEngine implements AsyncDisposable {
         id: Name,
         sizeBytes: Math.max(0, sizes.get(Name) ?? 0),
         createdMs: Date.parse(CreatedAt) || 0,
-        isInUse: await locks.isHeld(lockOf(Name), signal),
+        isInUse: held.has(lockOf(Name)),
       });
     }
     return items;

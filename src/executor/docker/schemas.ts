@@ -58,11 +58,18 @@ export interface ContainerDetails {
 const LabelsSchema = z.record(z.string(), z.string()).nullish();
 
 export const ContainersSchema: z.ZodType<readonly LabelledContainer[]> = z.array(
-  z.looseObject({ Id: z.string(), ImageID: z.string().optional(), Labels: LabelsSchema }),
+  z.looseObject({
+    Id: z.string(),
+    ImageID: z.string().optional(),
+    Names: z.array(z.string()).nullish(),
+    Labels: LabelsSchema,
+  }),
 );
 export interface LabelledContainer {
   readonly Id: string;
   readonly ImageID?: string | undefined;
+  /** Docker's begin with a slash. */
+  readonly Names?: readonly string[] | null | undefined;
   readonly Labels?: Readonly<Record<string, string>> | null | undefined;
 }
 
