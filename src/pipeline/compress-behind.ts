@@ -16,6 +16,9 @@ export interface CompressBehindOptions {
   readonly onSealed: (blob: Descriptor) => void;
 }
 
+/** The next command is started first: it has the machine wait. */
+const PAUSE_MS = 25;
+
 const TASK: TaskInfo = { id: "compress", kind: "export", name: "compressing layers" };
 
 export class CompressBehind implements AsyncDisposable {
@@ -24,6 +27,7 @@ export class CompressBehind implements AsyncDisposable {
   readonly #signal: AbortSignal;
   readonly #waiting = new Set<DiffId>();
   #working: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: CompressBehindOptions) {
     this.#options = options;
@@ -33,12 +37,13 @@ export class CompressBehind implements AsyncDisposable {
   /** Begins with a layer whose tar is in the store, after those that were given before: one at a time bounds the memory. */
   readonly add = (diffId: DiffId): void => {
     this.#waiting.add(diffId);
-    this.#working ??= this.#work();
+    if (this.#working === undefined) this.#timer ??= setTimeout(() => this.#start(), PAUSE_MS);
   };
 
   /** Resolves when nothing is left to do. */
   async finish(): Promise<void> {
-    if (this.#working === undefined) return;
+    if (this.#waiting.size === 0) return;
+    this.#start();
     const { onEvent, nowMs } = this.#options.run;
     onEvent({ type: "task-started", task: TASK, timeMs: nowMs() });
     await this.#working;
@@ -48,8 +53,15 @@ export class CompressBehind implements AsyncDisposable {
 
   /** Ends what is under way and waits for it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
     this.#abort.abort();
     await this.#working;
+  }
+
+  #start(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#working ??= this.#work();
   }
 
   async #work(): Promise<void> {

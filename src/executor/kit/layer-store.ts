@@ -69,7 +69,7 @@ export class LayerStore {
     below: RootView,
     io: Pick<RunIO, "openLayer" | "signal">,
   ): Promise<PreparedLayer> {
-    const found = this.#find(hexOf(diffId)) ?? this.#find(chain);
+    const found = this.#take(hexOf(diffId)) ?? this.#take(chain);
     if (found !== undefined) return found;
     const { space, scratch } = this.#options;
     const folder = scratch.make();
@@ -109,6 +109,13 @@ export class LayerStore {
     }
   }
 
+  /** As `#find`, for what was there before: a new folder shows by itself when it was used. */
+  #take(name: string): PreparedLayer | undefined {
+    const found = this.#find(name);
+    if (found !== undefined) markUsed(join(this.#folder, name));
+    return found;
+  }
+
   #find(name: string): PreparedLayer | undefined {
     const folder = join(this.#folder, name);
     let meta: LayerMeta;
@@ -122,7 +129,6 @@ export class LayerStore {
       this.#options.scratch.discard(folder);
       return undefined;
     }
-    markUsed(folder);
     return {
       folder: bytesOf(join(folder, FILES)),
       opaque: new Set(meta.opaque as ByteString[]),

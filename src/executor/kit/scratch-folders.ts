@@ -11,6 +11,7 @@ export class ScratchFolders {
   readonly #dir: string;
   readonly #space: IdSpace;
   readonly #live = new Set<string>();
+  readonly #left = new Set<string>();
   #removing: Promise<unknown> = Promise.resolve();
 
   constructor(stateDir: string, space: IdSpace) {
@@ -31,6 +32,18 @@ export class ScratchFolders {
   async remove(folder: string): Promise<void> {
     if (!this.#live.delete(folder)) return;
     await this.#delete(folder);
+  }
+
+  /** A folder that `make` gave is not needed any more: it goes with `removeLeft`, or when all are closed. */
+  leave(folder: string): void {
+    this.#left.add(folder);
+  }
+
+  removeLeft(): void {
+    for (const folder of this.#left) {
+      this.#left.delete(folder);
+      this.#removing = Promise.all([this.#removing, this.remove(folder)]).catch(() => undefined);
+    }
   }
 
   /** Takes a folder of the same file system out of the way, and removes it by and by. */

@@ -69,13 +69,14 @@ export class OverlayRunner implements AsyncDisposable {
       writeFileSync(join(folder, "fstab"), table.text(), "latin1");
       const input: RunInput = io.terminal !== undefined ? "terminal" : io.stdin !== undefined ? "stdin" : "none";
       const script = style.script(table, mounts, { ...place, input });
-      const { exitCode, signal } = await runCommand({ executor, space, pipes, script, spec, io }).catch(
-        (error: unknown) => {
-          // Perhaps the machine is not any more what it was when it was tried.
-          if (isOcibuildError(error, "EXECUTOR_FAILED")) forgetTrials(this.#stateDir);
-          throw error;
-        },
-      );
+      const running = runCommand({ executor, space, pipes, script, spec, io });
+      // Now that nothing waits for us there is time for what earlier commands have left.
+      setImmediate(() => scratch.removeLeft());
+      const { exitCode, signal } = await running.catch((error: unknown) => {
+        // Perhaps the machine is not any more what it was when it was tried.
+        if (isOcibuildError(error, "EXECUTOR_FAILED")) forgetTrials(this.#stateDir);
+        throw error;
+      });
       const ended = { exitCode, ...(signal === undefined ? {} : { signal }) };
       if (exitCode !== 0 && spec.keepsFailed !== true) return { ...ended, changeset: null };
       isKept = true;
@@ -83,12 +84,11 @@ export class OverlayRunner implements AsyncDisposable {
       const limitBytes = spec.changesetLimitBytes;
       const command = space.command([requireProgram("tar", executor), ...readAllArguments(upper)]);
       const rewrite = changesetRewrite({ executor, limitBytes, root });
-      // Nobody waits for what is removed while the next command runs.
-      const discard = async (): Promise<void> => {
+      const leave = async (): Promise<void> => {
         this.#live.delete(release);
-        scratch.discard(folder);
+        scratch.leave(folder);
       };
-      const changeset = openChangeset({ executor, command, rewrite, release: discard, signal: io.signal });
+      const changeset = openChangeset({ executor, command, rewrite, release: leave, signal: io.signal });
       return { ...ended, changeset };
     } finally {
       await mounts?.close();

@@ -35,7 +35,7 @@ export class OverlayStack {
     this.root = view.rootMeta();
     const base = join(at.folder, at.name);
     mkdirSync(base);
-    for (const name of ["stubs", "none", "layers", "root", ...(at.isWritable ? ["upper", "work"] : [])]) {
+    for (const name of ["stubs", "layers", "root", ...(at.isWritable ? ["upper", "work"] : ["none"])]) {
       mkdirSync(join(base, name), { mode: 0o755 });
     }
     view.layers.forEach(({ folder }, index) => {

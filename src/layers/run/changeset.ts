@@ -7,11 +7,11 @@ import { TAR_LIMITS } from "../../tar/limits.js";
 import { TarReader } from "../../tar/reader.js";
 import { baseName, parentPath } from "../../tree/paths.js";
 import { type ByteString, compareBytes, textOf } from "../../util/bytes.js";
-import { fileReader } from "../copy/fetched-file.js";
 import { applyEntries, type OpenEntry } from "../fs/apply-layer.js";
 import type { FsEdit } from "../fs/fs-edit.js";
 import { type IndexedEntry, indexedEntry } from "../layer-index.js";
 import type { RunContext } from "../run-context.js";
+import { Spool } from "./spool.js";
 
 export interface Changeset {
   /** Parents before what is in them, hard links after everything else. */
@@ -26,7 +26,7 @@ export interface ChangesetOptions {
 }
 
 /**
- * Reads the changeset into a temporary file that lives until the run ends.
+ * Reads the changeset into memory or, when it is not small, into a temporary file that lives until the run ends.
  * @throws EXECUTOR_FAILED when it is no tar that a changeset can be; LIMIT_EXCEEDED; what the stream throws
  */
 export async function readChangeset(
@@ -39,23 +39,24 @@ export async function readChangeset(
     { entry: (entry, dataOffset) => entries.push(indexedEntry(entry, dataOffset)) },
     TAR_LIMITS,
   );
-  const file = run.createTemporary();
+  const spool = new Spool(run.createTemporary);
+  let open: ReturnType<Spool["seal"]>;
   try {
     for await (const chunk of chunks) {
       run.signal.throwIfAborted();
-      if (file.sizeBytes + chunk.length > limitBytes) {
+      if (spool.sizeBytes + chunk.length > limitBytes) {
         throw new OcibuildError("LIMIT_EXCEEDED", `the command's changes are more than ${limitBytes} bytes`, {
           details: { limit: "changesetBytes", value: limitBytes },
           hint: "write what the image does not need to a cache mount or to a tmpfs mount",
         });
       }
       reader.write(chunk);
-      file.write(chunk);
+      spool.write(chunk);
     }
     reader.end();
-    file.seal();
+    open = spool.seal();
   } catch (error) {
-    file.discard();
+    spool.discard();
     for (const code of ["TAR_INVALID", "TAR_LIMIT", "TAR_UNSUPPORTED"] as const) {
       if (isOcibuildError(error, code)) throw damaged(executor, error.message, error);
     }
@@ -67,7 +68,7 @@ export async function readChangeset(
   return {
     entries,
     openEntry: ({ dataOffset, size }) => ({
-      open: () => fileReader(file.path, dataOffset, size),
+      open: () => open(dataOffset, size),
       knownDigest: () => undefined,
       rememberDigest() {},
     }),
