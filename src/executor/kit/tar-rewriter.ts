@@ -28,7 +28,7 @@ export async function* rewriteTar(
   for await (const parts of rewriteParts(chunks, rewrite)) yield parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
 
-/** The same in pieces as they come, headers and contents, for who can take many at once. */
+/** The same in pieces as they come, headers and contents, for who can take many at once; they last as long as `chunks` do. */
 export async function* rewriteParts(
   chunks: AsyncIterable<Uint8Array>,
   rewrite: TarRewrite,

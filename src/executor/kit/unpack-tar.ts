@@ -13,7 +13,7 @@ export interface UnpackOptions {
   readonly signal: AbortSignal;
 }
 
-/** Unpacks `tar`, which comes in pieces, into the empty folder `folder`. @throws EXECUTOR_FAILED, what `tar` throws, the signal's reason */
+/** Unpacks `tar`, which comes in pieces that stay as they are, into the empty folder `folder`. @throws EXECUTOR_FAILED, what `tar` throws, the signal's reason */
 export async function unpackTar(
   tar: AsyncIterable<readonly Buffer[]>,
   folder: string,
@@ -23,7 +23,14 @@ export async function unpackTar(
   const child = new Child(command, { stdio: ["pipe", "ignore", "pipe"], signal });
   const words = collectText(child.process.stderr!);
   try {
-    for await (const parts of tar) await writeAll(child.input(), parts);
+    // The next pieces are made while the program takes the last ones.
+    let writing = Promise.resolve();
+    for await (const parts of tar) {
+      await writing;
+      writing = writeAll(child.input(), parts);
+      writing.catch(() => undefined);
+    }
+    await writing;
     child.input().end();
   } catch (error) {
     child.input().destroy();
