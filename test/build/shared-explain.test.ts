@@ -55,7 +55,7 @@ describe("a miss in a new store", () => {
     delete files["src/test.js"];
     expect(await secondJob({ files })).toEqual({
       "COPY src ./src": ["src/main.js: content changed", "src/test.js: renamed to src/check.js"],
-      "RUN /bin/sh -c make": ["an earlier step was made anew, and no cache has what stands on it"],
+      "RUN make": ["an earlier step was made anew, and no cache has what stands on it"],
       "COPY /made /made": ['/made/it of stage "build": content changed'],
     });
   });

@@ -52,7 +52,8 @@ export function containerExecutor(
         });
       },
     },
-    context,
+    // What is printed beside the command's own output is the caller's, as with docker: no word about the executor.
+    { ...context, onEvent: () => {} },
   );
 }
 
