@@ -168,8 +168,9 @@ export function s3CacheSuite(title: string, open: () => Promise<TestBucket>): vo
     test("whose layers are gone or lie costs a warning and time", async () => {
       await using s3 = await open();
       const { options, commands } = scene();
-      await buildChecked(fresh({ ...options, cacheTo: [specOf(s3)] }));
-      const [gone, wrong] = await blobsOf(s3);
+      const first = await buildChecked(fresh({ ...options, cacheTo: [specOf(s3)] }));
+      const layers = first.images[0]!.layers.map(({ descriptor }) => descriptor.digest);
+      const [gone, wrong] = (await blobsOf(s3)).filter((key) => layers.some((digest) => key.endsWith(digest)));
       await s3.remove(gone!);
       await s3.write(wrong!, Buffer.from("other"));
       const second = await buildChecked(fresh({ ...options, cacheFrom: [specOf(s3)], cacheTo: [specOf(s3)] }));
