@@ -1,5 +1,6 @@
 /** What a builder tells while it builds: documents of JSON, one after the other, among lines for people. */
 import type { RunIO } from "../contract.js";
+import { startFailureCode } from "../kit/start-failure.js";
 import { type ProgressEvent, ProgressSchema } from "./schemas.js";
 
 const MAX_DOCUMENT_CHARS = 64 * 1024 * 1024;
@@ -11,6 +12,9 @@ export interface BuildFailure {
 
 /** The step that runs the command: the builder's own ones say what they load. */
 const RUN_STEP = /^\[(?:[^\]]* )?\d+\/\d+\] RUN /;
+/** All that is printed where the builder's runtime cannot start the program; the builder then says that it ended with 1. */
+const NOT_STARTED = /^runc run failed: unable to start container process: exec: .*\n?$/;
+const NOT_STARTED_CHARS = 4096;
 const EXIT_CODE = /did not complete successfully: exit code: (\d+)/;
 
 export class ProgressLog {
@@ -20,6 +24,8 @@ export class ProgressLog {
   /** The last lines that are no JSON. */
   #words: string[] = [];
   #failure: BuildFailure | undefined;
+  /** What the command printed first. */
+  #printed = "";
 
   constructor(onOutput: RunIO["onOutput"]) {
     this.#onOutput = onOutput;
@@ -41,8 +47,9 @@ export class ProgressLog {
   failure(): BuildFailure {
     const said = this.#words.join(" ").trim();
     const [, code] = EXIT_CODE.exec(said) ?? [];
-    if (this.#failure !== undefined) return this.#failure;
-    return { exitCode: code === undefined ? undefined : Number(code), message: said || "no reason" };
+    const { exitCode, message } = this.#failure ?? { exitCode: codeOf(code), message: said || "no reason" };
+    const isStarted = exitCode !== 1 || !NOT_STARTED.test(this.#printed);
+    return { exitCode: isStarted ? exitCode : startFailureCode(this.#printed), message };
   }
 
   /** A document is a line, or begins with a brace alone on a line and ends with one. */
@@ -69,11 +76,17 @@ export class ProgressLog {
       if (RUN_STEP.test(name)) this.#runSteps.add(digest);
       if (error === "") continue;
       const [, code] = this.#runSteps.has(digest) ? (EXIT_CODE.exec(error) ?? []) : [];
-      this.#failure ??= { exitCode: code === undefined ? undefined : Number(code), message: error };
+      this.#failure ??= { exitCode: codeOf(code), message: error };
     }
     for (const { vertex, stream, data } of logs ?? []) {
       if (!this.#runSteps.has(vertex)) continue;
-      await this.#onOutput(stream === 2 ? "stderr" : "stdout", Buffer.from(data, "base64"));
+      const bytes = Buffer.from(data, "base64");
+      if (this.#printed.length < NOT_STARTED_CHARS) this.#printed += bytes.toString("utf8");
+      await this.#onOutput(stream === 2 ? "stderr" : "stdout", bytes);
     }
   }
+}
+
+function codeOf(digits: string | undefined): number | undefined {
+  return digits === undefined ? undefined : Number(digits);
 }

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { RunIO } from "../contract.js";
 import { executorFailed } from "../kit/failures.js";
+import { startFailureCode } from "../kit/start-failure.js";
 import { DOCKER, type Engine, refusalOf } from "./engine.js";
 import { readOutput } from "./output-frames.js";
 import { killContainer } from "./removal.js";
@@ -57,10 +58,10 @@ export async function runContainer(engine: Engine, id: string, io: RunIO, isPodm
   }
 }
 
-/** The exit code for a program that could not be started: shells give 126 when it is there, 127 when it is not; engines differ. */
+/** Engines differ in what they say of a program that could not be started. */
 function notStarted(problem: string, exitCode: number): number {
-  if (/permission denied|is a directory|exec format error/i.test(problem)) return 126;
-  return exitCode === 0 || exitCode === 128 ? 127 : exitCode;
+  const code = startFailureCode(problem);
+  return code === 126 || exitCode === 0 || exitCode === 128 ? code : exitCode;
 }
 
 /** What the engine says against starting it. */

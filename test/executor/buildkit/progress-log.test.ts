@@ -43,3 +43,22 @@ test("the exit code is the command's, and failures of others are not taken for i
   expect((await read(failed(RUN, "no space left"))).failure).toEqual({ exitCode: undefined, message: "no space left" });
   expect((await read("ERROR: no builder\n")).failure).toEqual({ exitCode: undefined, message: "ERROR: no builder" });
 });
+
+test.each([
+  ['exec: "x": executable file not found in $PATH', 127],
+  ['exec: "/x": permission denied', 126],
+])("a program that the builder could not start: %s", async (problem, exitCode) => {
+  const event = (document: object): string => `${JSON.stringify(document)}\n`;
+  const said = (line: string): string => {
+    const data = Buffer.from(`${line}\n`).toString("base64");
+    const error = 'process "x" did not complete successfully: exit code: 1';
+    return (
+      event({ vertexes: [{ digest: RUN, name: "[1/1] RUN x" }] }) +
+      event({ logs: [{ vertex: RUN, stream: 2, data }] }) +
+      event({ vertexes: [{ digest: RUN, name: "[1/1] RUN x", error }] })
+    );
+  };
+  const words = `runc run failed: unable to start container process: ${problem}`;
+  expect((await read(said(words))).failure.exitCode).toBe(exitCode);
+  expect((await read(said(`${words}\nand more of the command`))).failure.exitCode).toBe(1);
+});
