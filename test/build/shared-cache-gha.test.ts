@@ -5,31 +5,13 @@ import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { build, isOcibuildError, memory } from "../../src/index.js";
-import { fakeExecutor } from "../../src/testing/fake-executor.js";
-import { buildChecked, fresh, type TestBuild, type TestOptions } from "../support/builds.js";
+import { buildChecked, fresh, type TestBuild } from "../support/builds.js";
+import { ALL, scene } from "../support/cache-scene.js";
 import { type GhaServer, startGhaServer } from "../support/gha-server.js";
 
-const DOCKERFILE = `FROM scratch AS tools
-COPY a /a
-RUN make
-FROM scratch
-COPY --from=tools /made /made
-WORKDIR /w
-COPY b /b
-`;
-const ALL = 5;
 const MAIN = "refs/heads/main";
 const TOPIC = "refs/pull/7/merge";
 const VARIABLES = ["ACTIONS_CACHE_URL", "ACTIONS_RESULTS_URL", "ACTIONS_CACHE_SERVICE_V2", "ACTIONS_RUNTIME_TOKEN"];
-
-function scene(): { readonly options: TestOptions; commands(): number } {
-  let count = 0;
-  const executor = fakeExecutor((spec) => [
-    { path: "made", content: `${spec.args.at(-1)} ${count++} ${Math.random()}` },
-    { path: "beside", content: "it" },
-  ]);
-  return { options: { dockerfile: DOCKERFILE, files: { a: "first", b: "second" }, executor }, commands: () => count };
-}
 
 /** What a job says where actions of GitHub see the service. */
 function at(server: GhaServer, version: number, token: string = server.token(MAIN)): string {

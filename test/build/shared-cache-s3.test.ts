@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { build, isOcibuildError, memory } from "../../src/index.js";
 import { buildChecked, fresh } from "../support/builds.js";
-import { accountWords, CANARY, INDEX, s3CacheSuite, scene, specOf, traces } from "../support/s3-cache-suite.js";
+import { scene } from "../support/cache-scene.js";
+import { accountWords, CANARY, INDEX, s3CacheSuite, specOf, traces } from "../support/s3-cache-suite.js";
 import { type DoubleBucket, openDoubleBucket, refuse } from "../support/s3-server.js";
 
 s3CacheSuite("a double", openDoubleBucket);

@@ -3,37 +3,13 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { build, isOcibuildError, memory } from "../../src/index.js";
-import { type FakeCommand, fakeExecutor } from "../../src/testing/fake-executor.js";
+import { fakeExecutor } from "../../src/testing/fake-executor.js";
 import { stall } from "../../src/testing/registry/faults.js";
 import { startRegistry } from "../../src/testing/registry/registry.js";
 import { buildChecked, buildOnly, expectNoTemporaryFiles, fresh, type TestOptions } from "../support/builds.js";
+import { ALL, DOCKERFILE, FILES, scene } from "../support/cache-scene.js";
 import { tempFolder } from "../support/temp-folder.js";
 
-/** Two stages: what RUN makes in the first is copied to the second. */
-const DOCKERFILE = `FROM scratch AS tools
-COPY a /a
-RUN make
-FROM scratch
-COPY --from=tools /made /made
-WORKDIR /w
-COPY b /b
-`;
-const FILES = { a: "first", b: "second" };
-
-/** Each command makes another file: what runs again is another image. */
-function scene(options: Partial<TestOptions> = {}): { readonly options: TestOptions; commands(): number } {
-  let count = 0;
-  const command: FakeCommand = (spec) => [
-    { path: "made", content: `${spec.args.at(-1)} ${count++} ${Math.random()}` },
-    { path: "beside", content: "it" },
-  ];
-  return {
-    options: { dockerfile: DOCKERFILE, files: FILES, executor: fakeExecutor(command), ...options },
-    commands: () => count,
-  };
-}
-
-const ALL = 5;
 const entriesIn = (dir: string): string[] => readdirSync(join(dir, "entries", "v1"));
 
 describe("a cache in a folder", () => {

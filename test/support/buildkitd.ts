@@ -3,14 +3,15 @@ import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Builder } from "./buildkit-executor-suite.js";
 import { selfSignedCertificate } from "./certificate.js";
+import { Daemon } from "./daemon.js";
 import { requireRoot } from "./ordinary-user.js";
 import { makeOwnFolder, removeOwnFolder } from "./own-folder.js";
 import { tryProgram } from "./program.js";
 import { haveTool, requireTool } from "./tools.js";
 
+const STOP_TIMEOUT_MS = 20_000;
 const START_TIMEOUT_MS = 30_000;
 
 /** No Debian has these programs: where they are missing the tests are skipped loudly, in CI too. */
@@ -47,26 +48,9 @@ export async function startBuildkitd(listen: "unix" | "tcp" | "tls"): Promise<Bu
     ],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
-  let log = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    log = (log + chunk.toString("utf8")).slice(-4000);
-  });
-  let over = false;
-  const ended = new Promise<void>((resolve) => {
-    const end = (reason: unknown): void => {
-      log += String(reason ?? "");
-      over = true;
-      resolve();
-    };
-    child.once("error", end);
-    child.once("exit", end);
-  });
-  const endWithUs = (): void => void child.kill("SIGTERM");
-  process.once("exit", endWithUs);
+  const daemon = new Daemon("buildkitd", child);
   const stop = async (): Promise<void> => {
-    process.removeListener("exit", endWithUs);
-    child.kill("SIGTERM");
-    await ended;
+    await daemon.stop(STOP_TIMEOUT_MS);
     removeOwnFolder(folder);
   };
   const env = {
@@ -76,12 +60,9 @@ export async function startBuildkitd(listen: "unix" | "tcp" | "tls"): Promise<Bu
     ...(listen === "tls" ? { OCIBUILD_BUILDKIT_TLS_DIR: certificates } : {}),
   };
   const asked = listen === "tls" ? ["--tlsdir", certificates] : [];
-  for (const deadline = Date.now() + START_TIMEOUT_MS; ; await delay(100)) {
-    if ((await tryProgram("buildctl", [...asked, "debug", "workers"], { env })).code === 0) break;
-    if (!over && Date.now() < deadline) continue;
-    await stop();
-    throw new Error(`buildkitd did not start: ${log}`);
-  }
+  const answers = async (): Promise<boolean> =>
+    (await tryProgram("buildctl", [...asked, "debug", "workers"], { env })).code === 0;
+  await daemon.started(START_TIMEOUT_MS, answers, stop);
   return { env, [Symbol.asyncDispose]: stop };
 }
 

@@ -5,8 +5,8 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import type { DockerPrograms } from "./buildx.js";
+import { Daemon } from "./daemon.js";
 import { makeOwnFolder, removeOwnFolder } from "./own-folder.js";
 import { type ProgramOptions, runProgram, tryProgram } from "./program.js";
 
@@ -59,38 +59,17 @@ export async function startDockerd(
     ],
     { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, PATH: searchPath } },
   );
-  let log = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    log = (log + chunk.toString("utf8")).slice(-4000);
-  });
-  let over = false;
-  const ended = new Promise<void>((resolve) => {
-    const end = (reason: unknown): void => {
-      log += String(reason ?? "");
-      over = true;
-      resolve();
-    };
-    child.once("error", end);
-    child.once("exit", end);
-  });
-  // The daemon ends its containers and its containerd when it is asked to, not when it is killed.
-  const endWithUs = (): void => void child.kill("SIGTERM");
-  process.once("exit", endWithUs);
+  // It ends its containers and its containerd when it is asked to, not when it is killed.
+  const daemon = new Daemon("dockerd", child);
   const stop = async (): Promise<void> => {
-    process.removeListener("exit", endWithUs);
-    child.kill("SIGTERM");
-    await Promise.race([ended, delay(STOP_TIMEOUT_MS, undefined, { ref: false })]);
-    if (!over) throw new Error(`dockerd does not end: ${log}`);
+    await daemon.stop(STOP_TIMEOUT_MS);
     removeOwnFolder(folder);
   };
 
   const env = { PATH: searchPath, HOME: folder, DOCKER_CONFIG: clientConfig, DOCKER_HOST: socket };
-  for (const deadline = Date.now() + START_TIMEOUT_MS; ; await delay(100)) {
-    if ((await tryProgram("docker", ["version", "--format", "{{.Server.Version}}"], { env })).code === 0) break;
-    if (!over && Date.now() < deadline) continue;
-    await stop();
-    throw new Error(`dockerd did not start: ${log}`);
-  }
+  const answers = async (): Promise<boolean> =>
+    (await tryProgram("docker", ["version", "--format", "{{.Server.Version}}"], { env })).code === 0;
+  await daemon.started(START_TIMEOUT_MS, answers, stop);
   return {
     socket: join(folder, "s"),
     host: socket,

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { AwsCredentials } from "../../src/shared-cache/s3-signature.js";
-import { fakeExecutor } from "../../src/testing/fake-executor.js";
-import { buildChecked, fresh, type TestBuild, type TestOptions } from "./builds.js";
+import { buildChecked, fresh, type TestBuild } from "./builds.js";
+import { ALL, scene } from "./cache-scene.js";
 
 /** A new bucket, and a way around the code under test to what is in it. */
 export interface TestBucket extends AsyncDisposable {
@@ -26,29 +26,10 @@ export const CANARY: RegExp = /canary/i;
 /** Name of the index, unless the cache has another one. */
 export const INDEX = "manifests/buildkit.ocibuild.v1/index.json";
 
-const DOCKERFILE = `FROM scratch AS tools
-COPY a /a
-RUN make
-FROM scratch
-COPY --from=tools /made /made
-WORKDIR /w
-COPY b /b
-`;
-const ALL = 5;
 /** Of the steps, and of what COPY selects. */
 const ENTRIES = 6;
 /** Each of these is written in another way in a URL, in a signature, or in neither. */
 const ODD_PREFIX = "/tëam a//1+1=2&b%20c?d#e/(f)!*'~@$:;\\^[g]/";
-
-/** A build with a step whose output differs each time, and how often that step was run. */
-export function scene(): { readonly options: TestOptions; commands(): number } {
-  let count = 0;
-  const executor = fakeExecutor((spec) => [
-    { path: "made", content: `${spec.args.at(-1)} ${count++} ${Math.random()}` },
-    { path: "beside", content: "it" },
-  ]);
-  return { options: { dockerfile: DOCKERFILE, files: { a: "first", b: "second" }, executor }, commands: () => count };
-}
 
 /** Attributes that give the account, each replaced by what is given. */
 export function accountWords({ account }: TestBucket, other: Partial<AwsCredentials> = {}): string {
