@@ -358,6 +358,13 @@ describe("requireCache", () => {
   });
 });
 
+test("requireCache in a new store names the first step, whatever commands there are", async () => {
+  for (const steps of ["COPY a /\nRUN make", "RUN make"]) {
+    const options = fresh({ ...on(steps), files: FILES, outputs: ["type=cacheonly"], executor: "none" });
+    await expect(buildOnly({ ...options, requireCache: true })).rejects.toMatchObject({ code: "CACHE_MISS" });
+  }
+});
+
 test("requireCache needs no executor", async () => {
   const executor = fakeExecutor(() => []);
   const options = fresh({ ...on("COPY a /\nRUN make"), files: FILES, outputs: ["type=cacheonly"] });
