@@ -17,7 +17,7 @@ import { descriptorOf } from "./index-document.js";
 import { inFolder, type PendingFile } from "./pending-file.js";
 import { readSealed, readSealedJson, writeSealed } from "./sealed-file.js";
 import type { StoreFolders } from "./store-folders.js";
-import { type ExpectedContent, notFound, readVerified, verifyFile } from "./verified-file.js";
+import { type ExpectedContent, notFound, type ReadOptions, readVerified, verifyFile } from "./verified-file.js";
 
 const INDEX_LIMIT_BYTES = 512 * 1024 * 1024;
 const RECORD_LIMIT_BYTES = 1024 * 1024;
@@ -93,7 +93,7 @@ export class LayerFiles {
    * The bytes of the layer's tar, verified like a blob.
    * @throws BLOB_NOT_FOUND, BLOB_DIGEST_MISMATCH, BLOB_SIZE_MISMATCH (with the diffID as digest)
    */
-  async *readTar(diffId: DiffId, options: Abortable = {}): AsyncGenerator<Buffer, void, undefined> {
+  async *readTar(diffId: DiffId, options: ReadOptions = {}): AsyncGenerator<Buffer, void, undefined> {
     const expected: ExpectedContent = { digest: diffId, size: this.#sizeRecord(diffId)?.sizeBytes ?? -1 };
     if (expected.size < 0) throw notFound(expected);
     try {

@@ -204,7 +204,7 @@ export type CacheMount = Mount & { readonly type: "cache" };
 export interface RunIO {
   readonly signal: AbortSignal;
   /** The uncompressed tar of a layer, verified while it is read. */
-  openLayer(diffId: DiffId): AsyncIterable<Buffer>;
+  openLayer(diffId: DiffId, options?: LayerReading): AsyncIterable<Buffer>;
   readSecret(id: string): Promise<Buffer>;
   /** Path of an agent's socket on this machine. */
   sshSocket(id: string): string;
@@ -214,6 +214,12 @@ export interface RunIO {
   readonly stdin?: AsyncIterable<Uint8Array>;
   /** The command gets a terminal, which is shown on this one; all it prints comes to `onOutput` as `stdout`. */
   readonly terminal?: RunTerminal;
+}
+
+/** How an executor reads a layer. */
+export interface LayerReading {
+  /** It is done with a chunk when it asks for the one after the next, so that the memory may be used again: faster. */
+  readonly recycles?: boolean;
 }
 
 /** A terminal of this machine. */

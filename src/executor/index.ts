@@ -11,6 +11,7 @@ export type {
   ExecutorProbe,
   Interaction,
   Lack,
+  LayerReading,
   Mount,
   RootFiles,
   RunIO,

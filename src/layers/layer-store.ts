@@ -6,6 +6,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import type { Store } from "../cache/store.js";
 import { storeError, systemCode } from "../cache/store-error.js";
+import type { ReadOptions } from "../cache/verified-file.js";
 import { decompress } from "../compression/decompress.js";
 import { type ErrorCode, isOcibuildError, OcibuildError } from "../errors.js";
 import type { Abortable, BlobReader } from "../oci/blobs.js";
@@ -126,7 +127,7 @@ export class LayerStore implements Disposable, LayerTars {
   }
 
   /** The uncompressed tar of the layer, verified while it is read. @throws what reading layers throws */
-  async *openLayer(diffId: DiffId, options: Abortable): AsyncGenerator<Buffer, void, undefined> {
+  async *openLayer(diffId: DiffId, options: ReadOptions): AsyncGenerator<Buffer, void, undefined> {
     await this.ensureTar(diffId, options);
     yield* this.#store.layers.readTar(diffId, options);
   }

@@ -6,8 +6,8 @@ import type { IdSpace } from "./id-space.js";
 import { LayerRewrite } from "./layer-rewrite.js";
 import { requireProgram } from "./programs.js";
 import { measureAllArguments, measuredBytes, readAllArguments } from "./tar-arguments.js";
-import { rewriteParts, rewriteTar, type TarRewrite } from "./tar-rewriter.js";
-import { type UnpackOptions, unpackTar } from "./unpack-tar.js";
+import { rewriteTar, type TarRewrite } from "./tar-rewriter.js";
+import { unpackTar } from "./unpack-tar.js";
 import { imageXattrs } from "./xattrs.js";
 
 export interface ContentOptions {
@@ -53,8 +53,7 @@ export async function* readContent(
 export function unpackContent(tar: AsyncIterable<Buffer>, folder: string, options: ContentOptions): Promise<void> {
   const { ids, maxId } = options.space;
   const rewrite = new LayerRewrite({ overlay: "none", ids, maxId, lower: NOTHING, isPlain: true });
-  const unpacking: UnpackOptions = { ...options, what: "a cache mount" };
-  return unpackTar(rewriteParts(tar, rewrite), folder, unpacking);
+  return unpackTar(tar, rewrite, folder, { ...options, what: "a cache mount" });
 }
 
 const NOTHING = { lookUp: () => undefined };

@@ -211,11 +211,12 @@ export class LayerRewrite implements TarRewrite {
 
   /** A file takes the place of a directory, or the other way round. */
   #forget(place: ByteString): void {
-    for (const path of [...this.#seen.keys()]) {
-      if (path !== place && !path.startsWith(`${place}/`)) continue;
-      this.#seen.delete(path);
-      this.#folders.delete(path);
+    const below = `${place}/`;
+    for (const paths of [this.#seen, this.#folders, this.opaque] as const) {
+      for (const path of paths.keys()) if (path === place || path.startsWith(below)) paths.delete(path);
     }
+    // What is deleted below a directory that is none any more would be deleted wherever a link in its place leads.
+    for (const path of this.#whiteouts) if (path.startsWith(below)) this.#whiteouts.delete(path);
   }
 }
 

@@ -16,7 +16,6 @@ import { markUsed } from "./mark-used.js";
 import type { PreparedLayer, RootMeta } from "./prepared-layer.js";
 import { RootView } from "./root-view.js";
 import type { ScratchFolders } from "./scratch-folders.js";
-import { rewriteParts } from "./tar-rewriter.js";
 import { unpackTar } from "./unpack-tar.js";
 
 const FORMAT = 2;
@@ -78,8 +77,8 @@ export class LayerStore {
       chmodSync(join(folder, FILES), 0o755);
       const rewrite = new LayerRewrite({ overlay: space.overlay, ids: space.ids, maxId: space.maxId, lower: below });
       const { executor } = this.#options;
-      const tar = rewriteParts(io.openLayer(diffId), rewrite);
-      await unpackTar(tar, join(folder, FILES), { executor, space, what: "a layer", signal: io.signal });
+      const unpacking = { executor, space, what: "a layer", signal: io.signal };
+      await unpackTar(io.openLayer(diffId, { recycles: true }), rewrite, join(folder, FILES), unpacking);
       const meta: LayerMeta = {
         format: FORMAT,
         boot: bootId() ?? null,

@@ -134,7 +134,7 @@ async function execute(
   await options.onStart?.(container);
   const outcome = await executor.run(spec, {
     signal,
-    openLayer: (diffId) => layers.openLayer(diffId, { signal }),
+    openLayer: (diffId, reading) => layers.openLayer(diffId, { ...reading, signal }),
     readSecret: async () => notAsked(executor),
     sshSocket: () => notAsked(executor),
     onOutput: options.onOutput,

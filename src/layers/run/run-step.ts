@@ -125,7 +125,7 @@ async function runCommand(
   const output = new RunOutput(log, options.onOutput);
   const io: RunIO = {
     signal: run.signal,
-    openLayer: (diffId) => run.layers.openLayer(diffId, run),
+    openLayer: (diffId, reading) => run.layers.openLayer(diffId, { ...reading, signal: run.signal }),
     readSecret: async (id) => {
       const value = isMounted("secret", id) ? await execution.secret(id) : undefined;
       if (value === undefined) throw notAsked(executor.name, `the secret "${id}"`);

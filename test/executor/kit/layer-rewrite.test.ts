@@ -195,3 +195,13 @@ test("takes names that delete something in a layer as they are where there is no
   expect(entries.map(({ path }) => path)).toEqual([".wh.a", ".wh.d", ".wh.d/.wh..wh..opq"]);
   expect([...rewrite.hidden, ...rewrite.opaque]).toEqual([]);
 });
+
+test("U2: forgets what was deleted below a directory that a link takes the place of", async () => {
+  const members: TarMember[] = [
+    { path: "d", type: "dir" },
+    { path: "d/.wh.gone", content: "" },
+    { path: "d/.wh..wh..opq", content: "" },
+    { path: "d", type: "symlink", linkname: "/elsewhere" },
+  ];
+  expect(await lines(members)).toEqual(["dir d", "symlink d /elsewhere"]);
+});
