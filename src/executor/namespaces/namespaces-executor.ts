@@ -4,6 +4,7 @@
  */
 import type { Executor } from "../contract.js";
 import { commandEnvironment } from "../kit/command-environment.js";
+import { makeDeviceFolder } from "../overlay/base-mounts.js";
 import { Fstab } from "../overlay/fstab.js";
 import { OverlayRunner } from "../overlay/overlay-runner.js";
 import { probeNamespaces } from "../overlay/probe.js";
@@ -31,6 +32,7 @@ export function createNamespacesExecutor({ stateDir }: NamespacesExecutorOptions
 }
 
 const STYLE: RunStyle<Fstab> = {
+  furnish: makeDeviceFolder,
   table: () => new Fstab(),
   addSystem: addSystemMounts,
   script: (_, mounts, { spec, stack, folder, space, input }) => {

@@ -9,8 +9,8 @@ import type { RunPlace } from "./run-style.js";
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
-/** Mounts a folder with all that is mounted on in /dev, and the links that belong there. */
-export function addDeviceFolder(fstab: Fstab, dev: string, folder: string): void {
+/** Makes a folder with all that is mounted on in /dev, and the links that belong there. */
+export function makeDeviceFolder(folder: string): void {
   const own = join(folder, "dev");
   mkdirSync(own, { mode: 0o755 });
   for (const name of DEVICES) writeFileSync(join(own, name), "");
@@ -22,7 +22,11 @@ export function addDeviceFolder(fstab: Fstab, dev: string, folder: string): void
     symlinkSync(`/proc/self/fd/${fd}`, join(own, name));
   });
   symlinkSync("pts/ptmx", join(own, "ptmx"));
-  fstab.add(bytesOf(own), dev, "none", "bind,nosuid,noexec,nodev");
+}
+
+/** Mounts what `makeDeviceFolder` made in `folder`. */
+export function addDeviceFolder(fstab: Fstab, dev: string, folder: string): void {
+  fstab.add(bytesOf(join(folder, "dev")), dev, "none", "bind,nosuid,noexec,nodev");
 }
 
 /** What is mounted in /dev, which is at `dev`. */

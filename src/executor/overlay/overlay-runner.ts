@@ -7,14 +7,19 @@ import type { ExecutorCaches, RunIO, RunOutcome, RunSpec } from "../contract.js"
 import { changesetRewrite } from "../kit/changeset.js";
 import { openChangeset } from "../kit/changeset-stream.js";
 import { requireProgram } from "../kit/programs.js";
+import type { ScratchFolders } from "../kit/scratch-folders.js";
 import { readAllArguments } from "../kit/tar-arguments.js";
 import { forgetTrials } from "../kit/trial-memory.js";
 import type { Fstab } from "./fstab.js";
-import { OverlayStack } from "./overlay-stack.js";
+import { makeStackFolders, OverlayStack } from "./overlay-stack.js";
 import { runCommand } from "./run-command.js";
+import { RunFolders } from "./run-folders.js";
 import { RunMounts } from "./run-mounts.js";
 import type { RunInput, RunPlace, RunStyle } from "./run-style.js";
 import { closeWorkshop, openWorkshop, type Workshop } from "./workshop.js";
+
+/** The command's own file system, in the folder of its run. */
+const ROOT = { name: "run", isWritable: true } as const;
 
 export class OverlayRunner implements AsyncDisposable {
   readonly #executor: string;
@@ -22,6 +27,7 @@ export class OverlayRunner implements AsyncDisposable {
   /** Changesets that nobody has read to their end. */
   readonly #live = new Set<() => Promise<void>>();
   #workshop: Promise<Workshop> | undefined;
+  #folders: RunFolders | undefined;
 
   constructor(executor: string, stateDir: string) {
     this.#executor = executor;
@@ -49,7 +55,8 @@ export class OverlayRunner implements AsyncDisposable {
     const executor = this.#executor;
     const { space, scratch, layers, caches, pipes, devices } = await this.workshop();
     const view = await layers.prepare(spec.rootfs.layers, io);
-    const folder = scratch.make();
+    const folders = this.#foldersOf(scratch, (folder) => style.furnish(folder, space));
+    const folder = await folders.take();
     const release = async (): Promise<void> => {
       this.#live.delete(release);
       await scratch.remove(folder);
@@ -58,7 +65,7 @@ export class OverlayRunner implements AsyncDisposable {
     let isKept = false;
     let mounts: RunMounts | undefined;
     try {
-      const stack = new OverlayStack(view, { folder, name: "run", isWritable: true }, executor, space);
+      const stack = new OverlayStack(view, { folder, ...ROOT }, executor, space);
       stack.assertFolder(bytesOf(spec.cwd));
       const place: RunPlace = { spec, stack, folder, space, devices };
       const table = style.table(place);
@@ -70,8 +77,11 @@ export class OverlayRunner implements AsyncDisposable {
       const input: RunInput = io.terminal !== undefined ? "terminal" : io.stdin !== undefined ? "stdin" : "none";
       const script = style.script(table, mounts, { ...place, input });
       const running = runCommand({ executor, space, pipes, script, spec, io });
-      // Now that nothing waits for us there is time for what earlier commands have left.
-      setImmediate(() => scratch.removeLeft());
+      // Now that nothing waits for us there is time for what earlier commands have left, and for the next one.
+      setImmediate(() => {
+        void folders.makeNext();
+        scratch.removeLeft();
+      });
       const { exitCode, signal } = await running.catch((error: unknown) => {
         // Perhaps the machine is not any more what it was when it was tried.
         if (isOcibuildError(error, "EXECUTOR_FAILED")) forgetTrials(this.#stateDir);
@@ -96,11 +106,20 @@ export class OverlayRunner implements AsyncDisposable {
     }
   }
 
+  #foldersOf(scratch: ScratchFolders, furnish: (folder: string) => void): RunFolders {
+    this.#folders ??= new RunFolders(scratch, (folder) => {
+      makeStackFolders({ folder, ...ROOT });
+      furnish(folder);
+    });
+    return this.#folders;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const workshop = await this.#workshop?.catch(() => undefined);
     for (const release of [...this.#live]) await release();
     if (workshop === undefined) return;
     this.#workshop = undefined;
+    this.#folders = undefined;
     await closeWorkshop(workshop);
   }
 }

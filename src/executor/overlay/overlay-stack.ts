@@ -7,6 +7,22 @@ import type { IdSpace } from "../kit/id-space.js";
 import type { RootMeta } from "../kit/prepared-layer.js";
 import type { ResolvedPath, RootView } from "../kit/root-view.js";
 
+/** Where an overlay has its own folders: below `folder`/`name`. */
+export interface StackPlace {
+  readonly folder: string;
+  readonly name: string;
+  readonly isWritable: boolean;
+}
+
+/** Makes the folders of an overlay, which are the same whatever its layers are. */
+export function makeStackFolders({ folder, name, isWritable }: StackPlace): void {
+  const base = join(folder, name);
+  mkdirSync(base);
+  for (const one of ["stubs", "layers", "root", ...(isWritable ? ["upper", "work"] : ["none"])]) {
+    mkdirSync(join(base, one), { mode: 0o755 });
+  }
+}
+
 export class OverlayStack {
   readonly view: RootView;
   /** Where it will be mounted, as the host sees it. */
@@ -19,13 +35,8 @@ export class OverlayStack {
   readonly #isWritable: boolean;
   #hasTop = false;
 
-  /** Makes what it needs below `folder`/`name`. */
-  constructor(
-    view: RootView,
-    at: { readonly folder: string; readonly name: string; readonly isWritable: boolean },
-    executor: string,
-    space: IdSpace,
-  ) {
+  /** Over what `makeStackFolders` made there. */
+  constructor(view: RootView, at: StackPlace, executor: string, space: IdSpace) {
     this.view = view;
     this.#folder = at.folder;
     this.#name = at.name;
@@ -34,10 +45,6 @@ export class OverlayStack {
     this.#executor = executor;
     this.root = view.rootMeta();
     const base = join(at.folder, at.name);
-    mkdirSync(base);
-    for (const name of ["stubs", "layers", "root", ...(at.isWritable ? ["upper", "work"] : ["none"])]) {
-      mkdirSync(join(base, name), { mode: 0o755 });
-    }
     view.layers.forEach(({ folder }, index) => {
       symlinkSync(fsPath(folder), join(base, "layers", String(index)));
     });

@@ -12,7 +12,7 @@ import { printfFormat, shellWord } from "../kit/quote.js";
 import { type ForwardedSocket, forwardSocket } from "../kit/socket-forward.js";
 import type { Fstab } from "./fstab.js";
 import { lockedFlags } from "./locked-flags.js";
-import { OverlayStack } from "./overlay-stack.js";
+import { makeStackFolders, OverlayStack } from "./overlay-stack.js";
 
 export interface MountParts {
   readonly executor: string;
@@ -106,6 +106,7 @@ export class RunMounts {
     const { folder, fstab, layers, executor, space } = this.#parts;
     const view = await layers.prepare(mount.source.layers, io);
     const at = { folder, name: `bind${index}`, isWritable: !mount.readOnly };
+    makeStackFolders(at);
     const stack = new OverlayStack(view, at, executor, space);
     const { path, stat } = stack.resolve(bytesOf(mount.path));
     if (stat === undefined && path !== "") {

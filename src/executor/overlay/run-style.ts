@@ -30,6 +30,8 @@ export function inputRedirection(input: RunInput): string {
 }
 
 export interface RunStyle<Table extends Fstab> {
+  /** Makes what every run has in its folder. */
+  furnish(folder: string, space: IdSpace): void;
   /** An empty table for the mounts of a run. */
   table(place: RunPlace): Table;
   /** Adds what every command finds mounted. */

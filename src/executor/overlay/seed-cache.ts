@@ -11,7 +11,7 @@ import { requireProgram } from "../kit/programs.js";
 import { shellWord } from "../kit/quote.js";
 import type { ScratchFolders } from "../kit/scratch-folders.js";
 import { Fstab } from "./fstab.js";
-import { OverlayStack } from "./overlay-stack.js";
+import { makeStackFolders, OverlayStack, type StackPlace } from "./overlay-stack.js";
 
 export interface SeedParts {
   readonly executor: string;
@@ -33,7 +33,9 @@ export async function seedCache(
     const to = shellWord(bytesOf(target));
     if (mount.seed.layers.length > 0) {
       const view = await layers.prepare(mount.seed.layers, io);
-      const stack = new OverlayStack(view, { folder, name: "seed", isWritable: false }, executor, space);
+      const at: StackPlace = { folder, name: "seed", isWritable: false };
+      makeStackFolders(at);
+      const stack = new OverlayStack(view, at, executor, space);
       const { path, stat } = stack.resolve(bytesOf(mount.path));
       if (stat === undefined || !stat.isDirectory()) {
         if (path !== "") throw executorFailed(executor, `cache mount source "${mount.path}" is no directory`);

@@ -9,7 +9,7 @@ import { bundleConfig } from "./bundle-config.js";
 import { BundleMounts } from "./bundle-mounts.js";
 import { bundleScript } from "./bundle-script.js";
 import type { Runtime } from "./runtime.js";
-import { addRuntimeMounts } from "./system-mounts.js";
+import { addRuntimeMounts, makeBundleFolder } from "./system-mounts.js";
 
 const NOT_FOUND = 127;
 
@@ -24,6 +24,7 @@ export async function tryRuntime(
     const root = join(folder, "root");
     for (const name of ["root", "root/dev", "root/proc"]) mkdirSync(join(folder, name), { mode: 0o755 });
     const mounts = new BundleMounts(bytesOf(root), executor);
+    makeBundleFolder(folder);
     addRuntimeMounts(mounts, folder, runtime);
     mounts.add("proc", `${bytesOf(root)}/proc`, "proc", "nosuid,nodev,noexec");
     writeFileSync(join(folder, "fstab"), mounts.text(), "latin1");

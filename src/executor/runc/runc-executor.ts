@@ -3,6 +3,7 @@ import { textOf } from "../../util/bytes.js";
 import type { Executor, ExecutorCaches, ExecutorProbe, RunIO, RunOutcome, RunSpec } from "../contract.js";
 import { executorFailed } from "../kit/failures.js";
 import { unlessTried } from "../kit/trial-memory.js";
+import { makeDeviceFolder } from "../overlay/base-mounts.js";
 import { OverlayRunner } from "../overlay/overlay-runner.js";
 import { probeNamespaces } from "../overlay/probe.js";
 import type { RunStyle } from "../overlay/run-style.js";
@@ -12,7 +13,7 @@ import { bundleScript } from "./bundle-script.js";
 import { tryRuntime } from "./probe.js";
 import { bundleProcess } from "./run-environment.js";
 import { installedRuntimes, type Runtime, type RuntimeName, untrusted } from "./runtime.js";
-import { addBundleMounts, addRuntimeMounts } from "./system-mounts.js";
+import { addBundleMounts, addRuntimeMounts, makeBundleFolder } from "./system-mounts.js";
 
 export const RUNC = "runc";
 
@@ -99,6 +100,10 @@ const isTrusted = (runtime: Runtime): boolean => untrusted(runtime) === undefine
 
 function styleOf(runtime: Runtime): RunStyle<BundleMounts> {
   return {
+    furnish: (folder, space) => {
+      makeBundleFolder(folder);
+      if (space.overlay === "user") makeDeviceFolder(folder);
+    },
     table: ({ stack }) => new BundleMounts(stack.mountedAt, RUNC),
     addSystem: (table, place) => {
       addRuntimeMounts(table, place.folder, runtime);

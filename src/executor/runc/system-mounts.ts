@@ -26,9 +26,13 @@ export function addBundleMounts(mounts: BundleMounts, place: RunPlace): void {
   addNetworkFiles(mounts, point("/etc/resolv.conf", "file"), point("/etc/hosts", "file"), folder, spec);
 }
 
+/** Makes where the bundle will be. */
+export function makeBundleFolder(folder: string): void {
+  mkdirSync(join(folder, "bundle"), { mode: 0o700 });
+}
+
 /** What the runtime itself needs around it: a place in memory for the bundle, its state and its log; its own /proc. */
 export function addRuntimeMounts(mounts: BundleMounts, folder: string, runtime: Runtime): void {
-  mkdirSync(join(folder, "bundle"), { mode: 0o700 });
   mounts.add("tmpfs", `${bytesOf(folder)}/bundle`, "tmpfs", "mode=0700,nosuid,nodev");
   // It looks itself up by the numbers of its own namespace. "run": else mount(8) takes the machine's mount to be this one.
   mounts.add("run", "/proc", "proc", "nosuid,nodev,noexec");
