@@ -1,6 +1,6 @@
 // Builds the same contexts with ocibuild and, turn by turn in the same minutes, with buildah (plus its archive export),
 // and prints ratios of medians and peak memory. Absolute times say more about the machine than about the program.
-//   npm run bench -- [--runs N] [--only tiny,many,run,big] [--no-buildah] [--dir FOLDER]
+//   npm run bench -- [--runs N] [--only tiny,many,run,big,base] [--no-buildah] [--dir FOLDER]
 import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,12 +8,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { measure, median } from "./measure.mjs";
+import { comparePreparing } from "./prepare.mjs";
 import { bigFile, commands, manyFiles, tiny } from "./workloads.mjs";
 
 const { values } = parseArgs({
   options: {
     runs: { type: "string", default: "3" },
-    only: { type: "string", default: "tiny,many,run,big" },
+    only: { type: "string", default: "tiny,many,run,big,base" },
     buildah: { type: "boolean", default: true },
     dir: { type: "string" },
   },
@@ -117,6 +118,10 @@ console.log(
 console.log("| workload | ocibuild | buildah | ratio | ocibuild peak | buildah peak |");
 console.log("|---|---|---|---|---|---|");
 for (const name of values.only.split(",")) {
+  if (name === "base") {
+    await comparePreparing(cli, base, runs);
+    continue;
+  }
   const { title, make, touch } = WORKLOADS[name];
   const context = join(base, `context-${name}`);
   if (!existsSync(join(context, "Dockerfile"))) {
