@@ -105,4 +105,8 @@ export type BuildEvent =
       readonly location?: SourceLocation;
     };
 
-export type OnEvent = (event: BuildEvent) => void;
+/**
+ * Told of each event at once. A promise that it returns for `task-output` is waited for before more of the command's output is
+ * read, so that who takes it slowly keeps the command waiting, and nothing piles up in memory; for other events it is not.
+ */
+export type OnEvent = (event: BuildEvent) => unknown;

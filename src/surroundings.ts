@@ -72,7 +72,7 @@ export async function openBase(
   setMaxListeners(0, signal);
   signal.throwIfAborted();
   const wanted = resolve(cwd, options.root ?? process.env["OCIBUILD_ROOT"] ?? defaultRoot());
-  const onWarning = (message: string): void => onEvent({ type: "warning", message });
+  const onWarning = (message: string): void => void onEvent({ type: "warning", message });
   const opened = await open(wanted, {
     limitBytes: options.storeLimit ?? limitOf(process.env["OCIBUILD_STORE_LIMIT"]) ?? "usual",
     onWarning,

@@ -9,6 +9,8 @@ export interface Output {
   readonly columns: number | undefined;
   readonly rows: number | undefined;
   write(text: string): void;
+  /** Resolves when whoever reads has taken most of what was written; `undefined` when there is nothing to wait for. */
+  drained(): Promise<void> | undefined;
 }
 
 export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";

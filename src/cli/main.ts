@@ -74,6 +74,12 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     write: (text) => {
       stream.write(text);
     },
+    drained: () => {
+      if (!stream.writableNeedDrain) return undefined;
+      return new Promise((resolve) => {
+        stream.once("drain", resolve);
+      });
+    },
   };
 }
 

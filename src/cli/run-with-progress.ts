@@ -59,7 +59,10 @@ export async function runWithProgress(
   try {
     return await work({
       mode,
-      onEvent: (event) => renderer.onEvent(event),
+      onEvent: (event) => {
+        renderer.onEvent(event);
+        return event.type === "task-output" ? stderr.drained() : undefined;
+      },
       signal: abort.signal,
       finish: () => renderer.end("done"),
     });

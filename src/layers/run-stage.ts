@@ -12,6 +12,7 @@ import { workdirWork } from "./copy/workdir-step.js";
 import type { StageTrail } from "./explain/build-trail.js";
 import { instructionText, stepTitle } from "./explain/step-title.js";
 import { diffIdsOf, historyOf, type Lineage, withLine } from "./lineage.js";
+import type { PassOutput } from "./run/run-output.js";
 import { type RunStepOptions, runWork } from "./run/run-step.js";
 import type { RunContext } from "./run-context.js";
 import type { SealEditOptions } from "./seal/seal-edit.js";
@@ -97,9 +98,10 @@ async function runStep(
 ): Promise<SteppedLayer> {
   const { onEvent, nowMs } = run;
   onEvent({ type: "task-started", task, timeMs: nowMs() });
-  const onProgress = (current: number): void => onEvent({ type: "task-progress", id: task.id, current, unit: "bytes" });
-  const onOutput = (stream: "stdout" | "stderr", chunk: Uint8Array): void =>
-    onEvent({ type: "task-output", id: task.id, stream, chunk });
+  const onProgress = (current: number): void => {
+    onEvent({ type: "task-progress", id: task.id, current, unit: "bytes" });
+  };
+  const onOutput: PassOutput = (stream, chunk) => onEvent({ type: "task-output", id: task.id, stream, chunk });
   let log: { readonly log?: string } = {};
   const onLog = (path: string): void => {
     log = { log: path };

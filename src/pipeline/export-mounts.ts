@@ -37,7 +37,7 @@ export async function exportMounts(
   const { mountsLimitBytes: limitBytes } = target;
   const used = [...(run.shared?.mounts.used ?? [])];
   if (limitBytes === undefined || used.length === 0) return [];
-  const warn = (message: string): void => run.onEvent({ type: "warning", message });
+  const warn = (message: string): void => void run.onEvent({ type: "warning", message });
   // Asked already: a command of this build has used the mount.
   const executor = await run.execution.executor();
   if (executor.caches === undefined) {

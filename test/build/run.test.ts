@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Lack } from "../../src/executor/contract.js";
-import { type BuildOptions, build, isOcibuildError, memory, type OcibuildError } from "../../src/index.js";
+import {
+  type BuildEvent,
+  type BuildOptions,
+  build,
+  isOcibuildError,
+  memory,
+  type OcibuildError,
+} from "../../src/index.js";
 import { type FakeCommand, type FakeExecutorOptions, fakeExecutor } from "../../src/testing/fake-executor.js";
 import {
   buildChecked,
@@ -253,6 +260,53 @@ test("what a command prints comes as events of its step", async () => {
   expect(output.map(({ stream, chunk }) => `${stream} ${Buffer.from(chunk)}`)).toEqual(["stdout out", "stderr err"]);
   const started = events.find((event) => event.type === "task-started" && event.task.id === output[0]?.id);
   expect(started).toMatchObject({ task: { kind: "step", name: expect.stringContaining("RUN make") } });
+});
+
+describe("L7: who takes what a command prints", () => {
+  test("keeps the command waiting as long as its promise is open", async () => {
+    let release = (): void => {};
+    const steps: string[] = [];
+    const { options } = running("RUN make", async (_spec, _files, io) => {
+      const printed = io.onOutput("stdout", Buffer.from("much"));
+      setTimeout(release, 50);
+      await printed;
+      steps.push("printed");
+      return [];
+    });
+    const onEvent = ({ type }: BuildEvent): unknown => {
+      if (type !== "task-output") return undefined;
+      return new Promise<void>((resolve) => {
+        release = () => {
+          steps.push("taken");
+          resolve();
+        };
+      });
+    };
+    await buildOnly({ ...options, onEvent });
+    expect(steps).toEqual(["taken", "printed"]);
+  });
+
+  test("fails the build when it cannot", async () => {
+    const { options } = running("RUN make", async (_spec, _files, io) => {
+      await io.onOutput("stdout", Buffer.from("much"));
+      return [];
+    });
+    const onEvent = ({ type }: BuildEvent): unknown =>
+      type === "task-output" ? Promise.reject(new Error("full")) : undefined;
+    await expect(buildOnly({ ...options, onEvent })).rejects.toThrow("full");
+  });
+
+  test("does not keep a build that is aborted", async () => {
+    const controller = new AbortController();
+    const { options } = running("RUN make", async (_spec, _files, io) => {
+      const printed = io.onOutput("stdout", Buffer.from("much"));
+      setTimeout(() => controller.abort(new Error("enough")), 20);
+      await printed;
+      return [];
+    });
+    const onEvent = ({ type }: BuildEvent): unknown => (type === "task-output" ? new Promise(() => {}) : undefined);
+    await expect(buildOnly({ ...options, onEvent, signal: controller.signal })).rejects.toThrow("enough");
+  });
 });
 
 test("the layer does not depend on who ran the command, the executor's name is in no key", async () => {

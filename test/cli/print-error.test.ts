@@ -126,7 +126,7 @@ test("L6: nothing of an error reaches the terminal as a control or a line of our
 
 test("colour is for terminals that want it", () => {
   const style = (isTTY: boolean, env: Record<string, string> = {}): boolean =>
-    errorStyle({ env, stderr: { isTTY, columns: 80, rows: 24, write: () => {} } }).color;
+    errorStyle({ env, stderr: { isTTY, columns: 80, rows: 24, write: () => {}, drained: () => undefined } }).color;
   expect([
     style(true),
     style(false),

@@ -1,16 +1,18 @@
 /** Commands that take what they can get: they end with the build, and the next build is right. */
-import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type BuildOptions, build, dir } from "../../src/index.js";
+import { ocibuildBin } from "../support/ocibuild.js";
 import { requireRoot } from "../support/ordinary-user.js";
 import { makeOwnFolder, removeOwnFolder } from "../support/own-folder.js";
+import { peakOf } from "../support/peak-memory.js";
 import { processesWith } from "../support/processes.js";
 import { requireTool } from "../support/tools.js";
 
 const BUSYBOX = "/bin/busybox";
-const APPLETS = ["sh", "sleep", "yes", "dd", "id", "true"] as const;
+const APPLETS = ["sh", "sleep", "yes", "head", "dd", "id", "true"] as const;
 const ready = process.platform === "linux" && requireTool("busybox", "mount", "umount") && requireRoot();
 
 describe.runIf(ready)("X5: a command that takes what it can get", () => {
@@ -62,6 +64,21 @@ describe.runIf(ready)("X5: a command that takes what it can get", () => {
     await expect(run("RUN yes", { onEvent, signal: controller.signal })).rejects.toThrow("enough");
     expect(bytes).toBeGreaterThan(16 << 20);
     await expect(run("RUN true")).resolves.toMatchObject({ digest: expect.any(String) });
+  });
+
+  it.each(["plain", "rawjson"])("L7: waits while nobody reads its --progress %s", async (progress) => {
+    const store = join(folder, `flood-${progress}`);
+    const command = `RUN yes ${"a line like others, ".repeat(5)} | head -c 200000000`;
+    writeFileSync(join(context, "Dockerfile"), `FROM scratch\nCOPY bin /bin\nENV PATH=/bin\n${command}\n`);
+    const args = ["--root", store, "--executor", "namespaces", "--progress", progress, "-o", "type=cacheonly", context];
+    const child = spawn(process.execPath, [ocibuildBin(), ...args], { stdio: ["ignore", "ignore", "pipe"] });
+    const ended = peakOf(child);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    child.stderr.resume();
+    const { code, peakMiB } = await ended;
+    expect(code).toBe(0);
+    expect(peakMiB).toBeGreaterThan(0);
+    expect(peakMiB).toBeLessThan(250);
   });
 
   it("a full disk fails the command, and what was written is given back", async () => {

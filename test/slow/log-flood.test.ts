@@ -30,6 +30,8 @@ describe.runIf(process.platform === "linux" && requireTool("busybox"))("L7: a co
     const args = [ocibuildBin(), "--root", store, "--progress", progress, "-o", "type=cacheonly", folder];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"], cwd: folder });
     const ended = peakOf(child);
+    // Whoever reads takes his time.
+    await new Promise((resolve) => setTimeout(resolve, 5000));
     await pipeline(child.stderr, createWriteStream("/dev/null"));
     const { code, peakMiB } = await ended;
     expect(code).toBe(0);

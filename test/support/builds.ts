@@ -55,7 +55,7 @@ export async function buildOnly({ files, ...options }: TestOptions): Promise<Tes
     ...options,
     onEvent: (event) => {
       events.push(event);
-      options.onEvent?.(event);
+      return options.onEvent?.(event);
     },
   });
   const steps = new Map<string, string>();

@@ -7,7 +7,7 @@ import { type Owner, resolveOwner } from "./owner.js";
 
 /** The owner `text` (`user[:group]`) in the file system of `diffIds`. @throws LAYER_UNKNOWN_USER for a name in scratch */
 export async function ownerIn(run: RunContext, text: string, diffIds: readonly DiffId[]): Promise<Owner> {
-  const warn = (message: string): void => run.onEvent({ type: "warning", message });
+  const warn = (message: string): void => void run.onEvent({ type: "warning", message });
   if (diffIds.length === 0) return resolveOwner(text, undefined, warn);
   const tree = await run.layers.tree(diffIds, run);
   if (/[a-z_]/i.test(text)) {

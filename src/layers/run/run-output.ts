@@ -8,15 +8,18 @@ import { SecretMask, secretLines } from "./secret-mask.js";
 
 type Stream = "stdout" | "stderr";
 
+/** Passes a piece of a command's output on; a promise asks to wait with the next one. */
+export type PassOutput = (stream: Stream, chunk: Uint8Array) => unknown;
+
 export class RunOutput {
   readonly #tail = new OutputTail();
   readonly #log: KeptLog;
-  readonly #pass: (stream: Stream, chunk: Uint8Array) => void;
+  readonly #pass: PassOutput;
   /** By their text. */
   readonly #secrets = new Map<string, Buffer>();
   readonly #masks = new Map<Stream, SecretMask>();
 
-  constructor(log: KeptLog, pass: (stream: Stream, chunk: Uint8Array) => void) {
+  constructor(log: KeptLog, pass: PassOutput) {
     this.#log = log;
     this.#pass = pass;
   }
@@ -27,10 +30,11 @@ export class RunOutput {
     for (const line of secretLines(secret)) this.#secrets.set(line.toString("latin1"), line);
   }
 
-  readonly take = (stream: Stream, chunk: Uint8Array): void => {
+  /** What it returns is to be waited for before the next chunk is read. */
+  readonly take: PassOutput = (stream, chunk) => {
     this.#tail.add(chunk);
     this.#log.write(this.#masked(stream, chunk));
-    this.#pass(stream, chunk);
+    return this.#pass(stream, chunk);
   };
 
   /** The last lines, as they were printed. */

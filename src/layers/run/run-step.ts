@@ -5,6 +5,7 @@ import { OcibuildError } from "../../errors.js";
 import type { RunIO, RunSpec } from "../../executor/contract.js";
 import type { DiffId } from "../../oci/digest.js";
 import type { RunStep } from "../../plan/steps/run.js";
+import { untilAborted } from "../../util/until-aborted.js";
 import type { StageLayers } from "../copy/stage-files.js";
 import type { FilePlace } from "../explain/compare-files.js";
 import { stageLabel } from "../explain/step-title.js";
@@ -20,11 +21,11 @@ import { CHANGESET_LIMIT_BYTES } from "./run-execution.js";
 import { runFailed } from "./run-failure.js";
 import { DEFAULT_PATH, makeWorkdir, userOf } from "./run-ground.js";
 import { type ExecutorMounts, executorMounts, RunMount, rootFilesOf } from "./run-mounts.js";
-import { RunOutput } from "./run-output.js";
+import { type PassOutput, RunOutput } from "./run-output.js";
 
 export interface RunStepOptions extends StepOptions {
   /** Told what the command prints, as it comes. */
-  readonly onOutput: (stream: "stdout" | "stderr", chunk: Uint8Array) => void;
+  readonly onOutput: PassOutput;
   /** Told of the file that holds all that the command printed, however it ended. */
   readonly onLog: (path: string) => void;
 }
@@ -137,7 +138,7 @@ async function runCommand(
       if (path === undefined) throw notAsked(executor.name, `the agent "${id}"`);
       return path;
     },
-    onOutput: output.take,
+    onOutput: (stream, chunk) => untilAborted(output.take(stream, chunk), run.signal),
   };
   let logFile: string | undefined;
   const outcome = await executor.run(spec, io).finally(() => {

@@ -40,6 +40,7 @@ export function fakeIo(argv: readonly string[], options: FakeIoOptions = {}): Fa
     write: (text: string): void => {
       written[name] += text;
     },
+    drained: () => undefined,
   });
   return {
     argv,
