@@ -10,7 +10,7 @@ import { makeOrdinaryUser, type OrdinaryUser, requireOrdinaryUser, requireRoot }
 import { type OverlayExecutorName, overlayExecutor } from "./overlay-executors.js";
 import { makeOwnFolder, removeOwnFolder } from "./own-folder.js";
 import { processesWith } from "./processes.js";
-import { requireTool } from "./tools.js";
+import { requireFound, requireTool } from "./tools.js";
 
 const TOOLS = ["unshare", "setpriv", "nsenter", "mount", "flock", "prlimit", "newuidmap", "tar", "busybox"] as const;
 
@@ -18,6 +18,12 @@ const TOOLS = ["unshare", "setpriv", "nsenter", "mount", "flock", "prlimit", "ne
 const UNLISTED = 61_234;
 
 type Result = { readonly name: string; readonly skipped?: string; readonly error?: string };
+
+/** Since util-linux 2.38. */
+function canMapAll(): boolean {
+  const help = execFileSync("unshare", ["--help"], { encoding: "utf8" });
+  return requireFound(help.includes("--map-auto") ? [] : ["unshare with --map-auto"]);
+}
 
 const neverMade = (): Promise<Executor> => Promise.reject(new Error("only names are asked for"));
 const NAMES = executorConformance(neverMade).map(({ name }) => name);
@@ -105,6 +111,31 @@ export function describeOverlayExecutor(executor: OverlayExecutorName, ...tools:
         const skipped = [...results.values()].filter((result) => result.skipped !== undefined);
         expect(skipped.map(({ name }) => name)).toContain("user, group and further groups are the ones given");
       });
+    });
+
+    // As in a rootless container: root, but not the machine's.
+    describe.runIf(ready && canMapAll())("as root of a user namespace", () => {
+      let results: Map<string, Result>;
+      beforeAll(() => {
+        const unshare = ["unshare", "--user", "--map-root-user", "--map-auto", "--"];
+        results = suiteAs(user.command(unshare), user.folder("mapped"));
+      });
+      for (const name of NAMES) it(name, () => expect(results.get(name)).toEqual({ name }));
+    });
+
+    describe("as root of a user namespace with one id", () => {
+      let results: Map<string, Result>;
+      beforeAll(() => {
+        const unshare = ["unshare", "--user", "--map-root-user", "--"];
+        results = suiteAs(user.command(unshare), user.folder("alone"));
+      });
+      for (const name of NAMES) {
+        it(name, () => {
+          const result = results.get(name);
+          expect(result?.error).toBeUndefined();
+          expect(result?.name).toBe(name);
+        });
+      }
     });
 
     const users = ["ordinary user", "unlisted user", ...(executor === "crun" ? [] : (["root"] as const))] as const;

@@ -40,12 +40,18 @@ export async function unpackTar(
     if (syscall === undefined || isOcibuildError(error)) throw error;
     const { executor, what } = options;
     const place = `/${textOf(unpacking.path)}`;
-    throw executorFailed(executor, `unpacking ${what} failed at "${place}": ${message}`, undefined, error);
+    throw executorFailed(executor, `unpacking ${what} failed at "${place}": ${message}`, hintOf(error), error);
   } finally {
     unpacking.close();
     await files.abandon();
     await folders.abandon();
   }
+}
+
+function hintOf(error: unknown): string | undefined {
+  const { syscall, code } = error as NodeJS.ErrnoException;
+  if (code !== "EINVAL" || syscall?.endsWith("chown") !== true) return undefined;
+  return "The user namespace that this process is root of lacks the file's owner: give it more ids.";
 }
 
 /** Decides who writes what: a file that depends on one of tar's goes to tar as well, because that is not there yet. */

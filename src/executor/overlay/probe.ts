@@ -6,10 +6,14 @@ import { runnablePlatforms } from "../kit/platforms.js";
 import { installHint, systemProgram } from "../kit/programs.js";
 import { unlessTried } from "../kit/trial-memory.js";
 import { subordinateIds } from "../kit/user-ids.js";
+import { isMachineRoot, isRoot, ownIdCount } from "../kit/user-namespace.js";
 
 const PROGRAMS = ["sh", "setpriv", "unshare", "mount", "umount", "prlimit", "flock", "env", "tar", "mkfifo"] as const;
 /** What an ordinary user needs or can use. */
 const HELPERS = ["nsenter", "hostname", "newuidmap", "newgidmap"] as const;
+
+/** For who is root of a user namespace with one id. */
+const MORE_IDS = "the user namespace that this process is root of has no other id.";
 
 export const NAMESPACES_TRIAL = "namespaces";
 
@@ -18,25 +22,23 @@ export async function probeNamespaces(stateDir: string, signal: AbortSignal | un
   if (process.platform !== "linux") {
     return { usable: false, reason: `Namespaces are of Linux, and this is ${process.platform}.` };
   }
-  const isRoot = process.getuid?.() === 0;
-  const missing = [...PROGRAMS, ...(isRoot ? [] : ["nsenter", "hostname"])].filter(
-    (name) => systemProgram(name) === undefined,
-  );
+  const needed = [...PROGRAMS, ...(isRoot() ? [] : ["nsenter"]), ...(isMachineRoot() ? [] : ["hostname"])];
+  const missing = needed.filter((name) => systemProgram(name) === undefined);
   if (missing.length > 0) {
     return { usable: false, reason: `The program "${missing[0]}" is missing.`, hint: installHint(missing) };
   }
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const hasIds = isRoot || subordinateIds(process.getuid!()) !== undefined;
+  const hasIds = isRoot() ? ownIdCount() > 1 : subordinateIds(process.getuid!()) !== undefined;
   const programs = [...PROGRAMS, ...HELPERS].flatMap((name) => systemProgram(name) ?? []);
-  const problem = await unlessTried({ stateDir, trial: NAMESPACES_TRIAL, programs }, () =>
-    tryOut(stateDir, isRoot, signal),
-  );
+  const problem = await unlessTried({ stateDir, trial: NAMESPACES_TRIAL, programs }, () => tryOut(stateDir, signal));
   if (problem !== undefined) return problem;
   const notes = [
     "RUN shares the network of the host: it reaches services on its loopback.",
     ...(hasIds
       ? []
-      : ["Only root exists in RUN: give this user a range in /etc/subuid and /etc/subgid, and install uidmap."]),
+      : [
+          `Only root exists in RUN: ${isRoot() ? MORE_IDS : "give this user a range in /etc/subuid and /etc/subgid, and install uidmap."}`,
+        ]),
   ];
   return {
     usable: true,
@@ -46,7 +48,7 @@ export async function probeNamespaces(stateDir: string, signal: AbortSignal | un
       platforms: runnablePlatforms(),
       mounts: ["bind", "cache", "tmpfs", "secret", "ssh", "file", "host"],
       networks: ["default", "none", "host"],
-      securities: isRoot ? ["sandbox", "insecure"] : ["sandbox"],
+      securities: isMachineRoot() ? ["sandbox", "insecure"] : ["sandbox"],
       ids: hasIds ? "all" : "root",
       limits: true,
       interactive: ["stdin", "terminal", "keep"],
@@ -69,7 +71,7 @@ const STEPS: readonly (readonly [code: number, reason: string, hint: string])[] 
   ],
 ];
 
-async function tryOut(stateDir: string, isRoot: boolean, signal?: AbortSignal): Promise<ExecutorProbe | undefined> {
+async function tryOut(stateDir: string, signal?: AbortSignal): Promise<ExecutorProbe | undefined> {
   const script = [
     `cd "$1" || exit 12`,
     `"$2" -n -t proc proc /proc || exit 11`,
@@ -85,7 +87,7 @@ async function tryOut(stateDir: string, isRoot: boolean, signal?: AbortSignal): 
       "--pdeathsig=KILL",
       "--",
       program("unshare"),
-      ...(isRoot ? [] : ["--user", "--map-root-user"]),
+      ...(isRoot() ? [] : ["--user", "--map-root-user"]),
       "--mount",
       "--pid",
       "--uts",
@@ -100,7 +102,7 @@ async function tryOut(stateDir: string, isRoot: boolean, signal?: AbortSignal): 
       "sh",
       stateDir,
       program("mount"),
-      isRoot ? "" : ",userxattr",
+      isMachineRoot() ? "" : ",userxattr",
       program("setpriv"),
       program("unshare"),
     ],
@@ -109,7 +111,7 @@ async function tryOut(stateDir: string, isRoot: boolean, signal?: AbortSignal): 
   if (code === 0) return undefined;
   const step = STEPS.find(([number]) => number === code);
   if (step !== undefined) return { usable: false, reason: `${step[1]} ${words}`.trim(), hint: step[2] };
-  const hint = isRoot
+  const hint = isRoot()
     ? "In a container, this takes CAP_SYS_ADMIN; use another executor there."
     : "Allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0.";
   return { usable: false, reason: `Namespaces cannot be made here: ${words || `ended with ${code}`}.`, hint };

@@ -2,10 +2,11 @@
 import { mkdirSync } from "node:fs";
 import { CacheFolders } from "../kit/cache-folders.js";
 import { FifoPool } from "../kit/fifo-pool.js";
-import { type IdSpace, ROOT_IDS } from "../kit/id-space.js";
+import type { IdSpace } from "../kit/id-space.js";
 import { LayerStore } from "../kit/layer-store.js";
 import { ScratchFolders } from "../kit/scratch-folders.js";
 import { openUserIds } from "../kit/user-ids.js";
+import { isRoot, ownIds } from "../kit/user-namespace.js";
 import { type DeviceNodes, openDeviceNodes } from "./device-nodes.js";
 import { seedCache } from "./seed-cache.js";
 
@@ -23,7 +24,7 @@ export interface Workshop {
 /** Makes `stateDir` (0700) where it is missing, and removes what dead owners have left there. @throws EXECUTOR_FAILED */
 export async function openWorkshop(executor: string, stateDir: string): Promise<Workshop> {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const space = process.getuid?.() === 0 ? ROOT_IDS : await openUserIds(executor);
+  const space = isRoot() ? ownIds() : await openUserIds(executor);
   const scratch = new ScratchFolders(stateDir, space);
   await scratch.sweep();
   const layers = new LayerStore({ stateDir, executor, space, scratch });

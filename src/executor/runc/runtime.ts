@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { systemProgram } from "../kit/programs.js";
+import { isMachineRoot } from "../kit/user-namespace.js";
 
 const NAMES = ["crun", "runc", "youki"] as const;
 
@@ -32,7 +33,7 @@ export function runtimeCommand({ name, path }: Runtime, folder: string): readonl
 
 /** Why a runtime may not be used by who we are. */
 export function untrusted({ name }: Runtime): string | undefined {
-  // crun 1.8; the device nodes of an ordinary user never open, whatever the mount says.
-  if (name !== "crun" || process.getuid?.() !== 0) return undefined;
+  // crun 1.8; device nodes in a user namespace never open, whatever the mount says.
+  if (name !== "crun" || !isMachineRoot()) return undefined;
   return "crun drops nodev from the root file system, so device nodes that root makes there open.";
 }
