@@ -30,13 +30,13 @@ export class TarExtraction {
   }
 
   /**
-   * Gives the program the next pieces once it has taken those of the last call, so that they can be made meanwhile; they
-   * must stay as they are until then. @throws EXECUTOR_FAILED, the signal's reason
+   * Gives the program the next pieces, if there are any, once it has taken those of the last call: they can be made
+   * meanwhile, and must stay as they are until the next call has ended. @throws EXECUTOR_FAILED, the signal's reason
    */
   async write(pieces: readonly Buffer[]): Promise<void> {
+    await this.#writing.catch((error: unknown) => this.#fail(error));
     if (pieces.length === 0) return;
     this.#program ??= this.#start();
-    await this.#writing.catch((error: unknown) => this.#fail(error));
     this.#writing = writeAll(this.#program.child.input(), pieces);
     this.#writing.catch(() => undefined);
   }
