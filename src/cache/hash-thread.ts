@@ -15,15 +15,19 @@ parentPort.on("message", ({ slot, length }) => {
 /** Below that the thread's start takes longer than the hash. */
 const WORTHWHILE_BYTES = 32 * 1024 * 1024;
 const SLOTS = 8;
+/** Each takes some 15 MiB; with more of them than processors nothing would be quicker. */
+const MOST_THREADS = Math.min(4, availableParallelism() - 1);
+
+let threads = 0;
 
 interface Answer {
   readonly slot: number;
   readonly digest: string | undefined;
 }
 
-/** Whether it is worth a thread to hash so many bytes beside other work. */
+/** Whether it is worth a thread to hash so many bytes beside other work, now. */
 export function isWorthThread(bytes: number): boolean {
-  return bytes >= WORTHWHILE_BYTES && availableParallelism() > 1;
+  return bytes >= WORTHWHILE_BYTES && threads < MOST_THREADS;
 }
 
 export class HashThread implements Disposable {
@@ -38,6 +42,7 @@ export class HashThread implements Disposable {
   constructor(chunkBytes: number) {
     this.#slots = Array.from({ length: SLOTS }, () => new Uint8Array(new SharedArrayBuffer(chunkBytes)));
     this.#free = [...this.#slots.keys()];
+    threads++;
     // Nothing that this process was started with (loaders, inspectors) is of use to it.
     this.#worker = new Worker(PROGRAM, { eval: true, execArgv: [], env: {}, workerData: this.#slots });
     this.#digest = new Promise((resolve, reject) => {
@@ -52,9 +57,14 @@ export class HashThread implements Disposable {
         reject(error);
       };
       this.#worker.once("error", fail);
-      this.#worker.once("exit", (code) => fail(new Error(`the hashing thread ended with ${code}`)));
+      this.#worker.once("exit", (code) => {
+        threads--;
+        fail(new Error(`the hashing thread ended with ${code}`));
+      });
     });
     this.#digest.catch(() => undefined);
+    // Somebody who forgets about a file that he reads must not keep the process; it was the listeners that would.
+    this.#worker.unref();
   }
 
   /** Takes a copy of the next bytes, one at least. Waits while the thread is behind. */
@@ -69,7 +79,7 @@ export class HashThread implements Disposable {
   async digest(): Promise<string> {
     const slot = await this.#freeSlot();
     if (slot !== undefined) this.#worker.postMessage({ slot, length: 0 });
-    return this.#digest;
+    return this.#await(this.#digest);
   }
 
   [Symbol.dispose](): void {
@@ -79,10 +89,21 @@ export class HashThread implements Disposable {
   /** `undefined` when the thread is no more. */
   async #freeSlot(): Promise<number | undefined> {
     while (this.#free.length === 0 && !this.#isOver) {
-      await new Promise<void>((resolve) => {
+      const freed = new Promise<void>((resolve) => {
         this.#onFree = resolve;
       });
+      await this.#await(freed);
     }
     return this.#isOver ? undefined : this.#free.pop();
+  }
+
+  /** Keeps the process as long as the thread is waited for. */
+  async #await<T>(promise: Promise<T>): Promise<T> {
+    this.#worker.ref();
+    try {
+      return await promise;
+    } finally {
+      this.#worker.unref();
+    }
   }
 }

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { HashThread } from "../../src/cache/hash-thread.js";
 import { type ReadOptions, readVerified } from "../../src/cache/verified-file.js";
+import { bundleScript } from "../support/child.js";
+import { runProgram } from "../support/program.js";
 import { tempFolder } from "../support/temp-folder.js";
 
 /** More than a thread is worth, and no whole number of chunks. */
@@ -85,6 +87,14 @@ it.runIf(availableParallelism() > 1)("hashes without a thread where the system h
   for await (const chunk of readVerified(path, expected)) size += chunk.length;
   expect(size).toBe(LARGE_BYTES);
   expect(none).toHaveBeenCalledOnce();
+});
+
+it("does not keep the process when a file is opened and forgotten", async () => {
+  const folder = tempFolder();
+  const path = join(folder, "large");
+  writeFileSync(path, largeContent());
+  const script = await bundleScript(join(import.meta.dirname, "..", "support", "forget-file.ts"), folder);
+  expect(await runProgram(process.execPath, [script, path, String(LARGE_BYTES)])).toBe("forgotten\n");
 });
 
 describe("HashThread", () => {
