@@ -12,8 +12,6 @@ parentPort.on("message", ({ slot, length }) => {
 });
 `;
 
-/** Below that the thread's start takes longer than the hash. */
-const WORTHWHILE_BYTES = 32 * 1024 * 1024;
 const SLOTS = 8;
 /** Each takes some 15 MiB; with more of them than processors nothing would be quicker. */
 const MOST_THREADS = Math.min(4, availableParallelism() - 1);
@@ -25,9 +23,9 @@ interface Answer {
   readonly digest: string | undefined;
 }
 
-/** Whether it is worth a thread to hash so many bytes beside other work, now. */
-export function isWorthThread(bytes: number): boolean {
-  return bytes >= WORTHWHILE_BYTES && threads < MOST_THREADS;
+/** A thread for chunks of at most `chunkBytes`; `undefined` where there are enough. */
+export function openHashThread(chunkBytes: number): HashThread | undefined {
+  return threads < MOST_THREADS ? new HashThread(chunkBytes) : undefined;
 }
 
 export class HashThread implements Disposable {

@@ -4,9 +4,11 @@ import { statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { OcibuildError } from "../errors.js";
 import type { Abortable } from "../oci/blobs.js";
-import { HashThread, isWorthThread } from "./hash-thread.js";
+import type { HashThread } from "./hash-thread.js";
 import { storeError, systemCode } from "./store-error.js";
 
+/** Below that a thread takes longer to start than the hash takes. */
+const THREAD_BYTES = 32 * 1024 * 1024;
 const CHUNK_BYTES = 512 * 1024;
 /** One is read into, and two are the consumer's. */
 const RECYCLED = 3;
@@ -43,7 +45,7 @@ export async function* readVerified(
   const chunkAt = options.recycles === true ? recycledChunks(expected) : newChunks(expected);
   let ahead = readAhead(file, path, expected, 0, chunkAt(0));
   try {
-    using hash = isWorthThread(expected.size) ? new HashThread(RECYCLED_CHUNK_BYTES) : new Sha256();
+    using hash = (expected.size < THREAD_BYTES ? undefined : await openThread()) ?? new Sha256();
     for (let position = 0; position < expected.size; ) {
       const chunk = await ahead;
       options.signal?.throwIfAborted();
@@ -61,6 +63,12 @@ export async function* readVerified(
     await ahead.catch(() => undefined);
     await file.close();
   }
+}
+
+/** Not loaded before it is needed: most builds do without. */
+async function openThread(): Promise<HashThread | undefined> {
+  const { openHashThread } = await import("./hash-thread.js");
+  return openHashThread(RECYCLED_CHUNK_BYTES);
 }
 
 /** As `HashThread`, without a thread. */
