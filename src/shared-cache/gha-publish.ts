@@ -25,6 +25,8 @@ export interface NumberedPlace {
 
 /** How long a number may be taken without an index under it. */
 export const DEAD_MS = 15_000;
+/** More jobs of one cache than that hardly write at once. */
+const AHEAD = 8;
 const FIRST_POLL_MS = 400;
 const LAST_POLL_MS = 3_000;
 
@@ -61,10 +63,15 @@ export async function publishNumbered(
       const mayBePassed = clock.monotonicMs() - startedMs >= DEAD_MS / 2;
       if (!mayBePassed && passed.length === 0) return written;
       // Whoever was passed over may live after all. Either it sees the number after its own, or we see its.
-      const [late, later] = await Promise.all([readAll(place, passed, options), laterThan(place, next, options)]);
+      const [late, { newest, later }] = await Promise.all([
+        readAll(place, passed, options),
+        laterThan(place, next, options),
+      ]);
       mine = mergeEntries(mine, late);
       const latest = later ?? written;
-      if (hasAll(latest, mine, existing)) return latest;
+      // A late number can hide a later one that was finished before it: readers take what is newest by time.
+      const isHidden = later !== undefined && newest.number < later.number;
+      if (!isHidden && hasAll(latest, mine, existing)) return latest;
       goOnFrom(latest);
       continue;
     }
@@ -90,10 +97,27 @@ async function readAll(
   return found.flatMap((index) => index?.entries ?? []);
 }
 
-/** A newer state than that of `number`: the newest, or the one that follows. */
-async function laterThan(place: NumberedPlace, number: number, options: Abortable): Promise<NumberedIndex | undefined> {
-  const [newest, following] = await Promise.all([place.newest(options), place.at(number + 1, options)]);
-  return newest.number > number ? newest : following;
+/** The newest state by time, and that of the highest number above `number`. */
+async function laterThan(
+  place: NumberedPlace,
+  number: number,
+  options: Abortable,
+): Promise<{ readonly newest: NumberedIndex; readonly later: NumberedIndex | undefined }> {
+  const newest = await place.newest(options);
+  const start = newest.number > number ? newest : undefined;
+  return { newest, later: (await highestAbove(place, start?.number ?? number, options)) ?? start };
+}
+
+/** Looks further than one number: some were taken by jobs that died, or have not written yet. */
+async function highestAbove(
+  place: NumberedPlace,
+  number: number,
+  options: Abortable,
+): Promise<NumberedIndex | undefined> {
+  const numbers = Array.from({ length: AHEAD }, (_, index) => number + 1 + index);
+  const found = await Promise.all(numbers.map((one) => place.at(one, options)));
+  const highest = found.findLast((index) => index !== undefined);
+  return highest && ((await highestAbove(place, highest.number, options)) ?? highest);
 }
 
 /** Whether `now` has all of `own`, or what somebody else made of a key since `before`. */

@@ -82,6 +82,21 @@ class Service {
   }
 }
 
+/** A late number is finished after one that was taken later, and hides it. */
+const FOUR_SLOW = [
+  { startMs: 0, writeMs: 15_601, dies: false },
+  { startMs: 2, writeMs: 0, dies: false },
+  { startMs: 1, writeMs: 15_602, dies: false },
+  { startMs: 0, writeMs: 20_103, dies: false },
+];
+
+/** The number after the slow one's was taken by a job that died. */
+const DEAD_BETWEEN = [
+  { startMs: 0, writeMs: 31_351, dies: false },
+  { startMs: 0, writeMs: 0, dies: true },
+  { startMs: 0, writeMs: 0, dies: false },
+];
+
 const keys = ({ entries }: NumberedIndex): readonly CacheKey[] => entries.map(({ key }) => key);
 const EMPTY: NumberedIndex = { number: 0, entries: [] };
 
@@ -108,7 +123,13 @@ describe("an index of numbered states", () => {
           }
         },
       ),
-      { numRuns: 150 },
+      {
+        numRuns: 1000,
+        examples: [
+          [FOUR_SLOW, "finished"],
+          [DEAD_BETWEEN, "finished"],
+        ],
+      },
     );
   });
 
