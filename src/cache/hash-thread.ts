@@ -12,7 +12,7 @@ parentPort.on("message", ({ slot, length }) => {
 });
 `;
 
-const SLOTS = 8;
+const SLOTS = 24;
 /** Each takes some 15 MiB; with more of them than processors nothing would be quicker. */
 const MOST_THREADS = Math.min(4, availableParallelism() - 1);
 

@@ -67,16 +67,18 @@ export class LayerRewrite implements TarRewrite {
     }
     const slash = path.lastIndexOf("/");
     const name = path.slice(slash + 1) as ByteString;
-    const parent = this.#folder(path.slice(0, Math.max(0, slash)) as ByteString, path, output);
+    const above = path.slice(0, Math.max(0, slash)) as ByteString;
+    const parent = this.#folder(above, path, output);
     if (name.startsWith(WHITEOUT) && this.#options.isPlain !== true) {
       this.#whiteout(parent, name, path);
       return;
     }
     if (type === "char" || type === "block") return;
-    const place = join(parent, name);
+    const place = parent === above ? path : join(parent, name);
     const before = this.#seen.get(place);
     if (before !== undefined && (type === "dir") !== this.#folders.has(place)) this.#forget(place);
-    const own = { ...this.#owned(entry), path: place };
+    const owned = this.#owned(entry);
+    const own = place === path ? owned : { ...owned, path: place };
     if (type === "dir") {
       this.#folders.add(place);
       this.#seen.set(place, own);
@@ -205,6 +207,8 @@ export class LayerRewrite implements TarRewrite {
     if (ids === "all" && (entry.uid > maxId || entry.gid > maxId)) {
       throw invalid(entry.path, `belongs to ${entry.uid}:${entry.gid}, but ids end at ${maxId} here`);
     }
+    // Most entries are passed on as they came.
+    if (ids === "all" && entry.xattrs === undefined) return entry;
     const owner = ids === "root" ? { uid: 0, gid: 0 } : {};
     return { ...entry, ...owner, xattrs: imageXattrs(entry.xattrs, overlay === "trusted") };
   }
