@@ -1,6 +1,6 @@
 // How long a base image takes to become a folder that commands run over, beside GNU tar with the same archive.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { measure, median } from "./measure.mjs";
 
@@ -23,11 +23,24 @@ function debian(context) {
   writeFileSync(join(context, "Dockerfile"), "FROM scratch AS base\nADD base.tar /\nFROM base AS run\nRUN true\n");
 }
 
+function hasDebootstrap() {
+  try {
+    execFileSync("debootstrap", ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Prints a row: a build of one RUN over a base that was never used less the same build again, and GNU tar. Every run
  * unpacks into a place of its own, and nothing is removed meanwhile: file systems are slow to make files where many went.
  */
 export async function comparePreparing(cli, base, runs) {
+  if (process.getuid() !== 0 || !hasDebootstrap()) {
+    console.log("\npreparing a Debian base: skipped, it takes root and debootstrap");
+    return;
+  }
   const context = join(base, "context-base");
   if (!existsSync(join(context, "Dockerfile"))) {
     mkdirSync(context, { recursive: true });
@@ -46,6 +59,9 @@ export async function comparePreparing(cli, base, runs) {
     mkdirSync(target);
     const args = ["-xf", join(context, "base.tar"), "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", target];
     theirs.push((await measure("tar", args)).seconds);
+  }
+  for (const name of readdirSync(base)) {
+    if (/^(?:layers|tar)-\d+$|^store-base$/.test(name)) rmSync(join(base, name), { recursive: true });
   }
   const [own, other] = [median(ours), median(theirs)];
   console.log("\n| workload | ocibuild | GNU tar | ratio |\n|---|---|---|---|");

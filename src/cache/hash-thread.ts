@@ -12,9 +12,10 @@ parentPort.on("message", ({ slot, length }) => {
 });
 `;
 
+/** So much can be read while the thread starts. */
 const SLOTS = 24;
-/** Each takes some 15 MiB; with more of them than processors nothing would be quicker. */
-const MOST_THREADS = Math.min(4, availableParallelism() - 1);
+/** Each may take 40 MiB; with more of them than processors nothing would be quicker. */
+const MOST_THREADS = Math.min(2, availableParallelism() - 1);
 
 let threads = 0;
 

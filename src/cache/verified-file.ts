@@ -16,8 +16,8 @@ const RECYCLED_CHUNK_BYTES = 1024 * 1024;
 
 export interface ReadOptions extends Abortable {
   /**
-   * A chunk is overwritten when the one after the next is asked for. Saves a third of the time where the consumer is quick:
-   * memory that was just used is in the processor's caches.
+   * A chunk is overwritten when the one after the next is asked for. Saves a seventh of the time where the consumer is
+   * quick: memory that was just used is in the processor's caches.
    */
   readonly recycles?: boolean;
 }

@@ -61,6 +61,8 @@ const io: Io = {
 };
 
 function outputOf(stream: NodeJS.WriteStream): Output {
+  // One for all who wait: each listener of their own would be a warning of Node's where many commands run at once.
+  let draining: Promise<void> | undefined;
   return {
     get isTTY() {
       return stream.isTTY === true;
@@ -76,9 +78,13 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     },
     drained: () => {
       if (!stream.writableNeedDrain) return undefined;
-      return new Promise((resolve) => {
-        stream.once("drain", resolve);
+      draining ??= new Promise((resolve) => {
+        stream.once("drain", () => {
+          draining = undefined;
+          resolve();
+        });
       });
+      return draining;
     },
   };
 }

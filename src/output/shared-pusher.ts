@@ -1,7 +1,7 @@
 /** A pusher that several may use for the same blobs, one of them early. */
 import type { ImagePusher, PushBlobOutcome } from "../oci/pusher.js";
 import { nameOf } from "../oci/reference.js";
-import { untilAborted } from "../util/shared-work.js";
+import { untilAborted } from "../util/until-aborted.js";
 
 /**
  * Pushes a blob to a repository once: who asks while it is under way waits for that, who asks after it need not. Who has

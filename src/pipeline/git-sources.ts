@@ -14,7 +14,7 @@ import type { Abortable } from "../oci/blobs.js";
 import type { FileTree } from "../tree/file-tree.js";
 import { findProgram } from "../util/find-program.js";
 import { ownedName } from "../util/process-owner.js";
-import { untilAborted } from "../util/shared-work.js";
+import { untilAborted } from "../util/until-aborted.js";
 import { VERSION } from "../version.js";
 import { asFetchFailure } from "./fetch-failure.js";
 

@@ -1,5 +1,5 @@
 /** So many bytes may be held in memory at a time, whoever holds them: who wants more waits, in order. */
-import { untilAborted } from "../util/shared-work.js";
+import { untilAborted } from "../util/until-aborted.js";
 
 interface Waiting {
   readonly bytes: number;

@@ -1,3 +1,5 @@
+import { untilAborted } from "./until-aborted.js";
+
 /** Work that several callers wait for: made once, kept when it succeeds, and not ended by one of them giving up. */
 export class SharedWork<T> {
   readonly #known = new Map<string, Promise<T>>();
@@ -34,15 +36,4 @@ export class SharedWork<T> {
   #forget(key: string, work: Promise<T>): void {
     if (this.#known.get(key) === work) this.#known.delete(key);
   }
-}
-
-/** What `work` gives; the reason of `signal` when it is aborted before that. The work goes on. */
-export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

@@ -1,10 +1,10 @@
-/** Waits for `value` if it is a promise; no longer than until `signal`, whose reason it then throws. */
-export function untilAborted(value: unknown, signal: AbortSignal): Promise<void> | undefined {
-  if (!(value instanceof Promise)) return undefined;
+/** What `work` gives; the reason of `signal` when it is aborted before that. The work goes on. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
   return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    value.then(() => resolve(), reject).finally(() => signal.removeEventListener("abort", stop));
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
 }

@@ -5,6 +5,7 @@ import type { ExecutorProbe, Lack } from "../contract.js";
 import { runChild } from "../kit/child.js";
 import { runnablePlatforms } from "../kit/platforms.js";
 import { installHint, systemProgram } from "../kit/programs.js";
+import { isRoot } from "../kit/user-namespace.js";
 import { markArgument } from "./marked-processes.js";
 import { isInMemory } from "./secret-files.js";
 
@@ -32,7 +33,7 @@ export async function probeChroot(stateDir: string, signal: AbortSignal | undefi
   if (process.platform !== "linux") {
     return { usable: false, reason: `Programs of images are for Linux, and this is ${process.platform}.` };
   }
-  if (process.getuid?.() !== 0) {
+  if (!isRoot()) {
     return {
       usable: false,
       reason: "Only root may change the root folder of a command.",

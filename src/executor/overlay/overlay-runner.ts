@@ -79,6 +79,8 @@ export class OverlayRunner implements AsyncDisposable {
       const running = runCommand({ executor, space, pipes, script, spec, io });
       // Now that nothing waits for us there is time for what earlier commands have left, and for the next one.
       setImmediate(() => {
+        // A run that could not begin may be over by now, and the executor closed.
+        if (!this.#live.has(release)) return;
         void folders.makeNext();
         scratch.removeLeft();
       });

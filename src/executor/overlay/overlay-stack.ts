@@ -6,6 +6,7 @@ import { executorFailed } from "../kit/failures.js";
 import type { IdSpace } from "../kit/id-space.js";
 import type { RootMeta } from "../kit/prepared-layer.js";
 import type { ResolvedPath, RootView } from "../kit/root-view.js";
+import { isRoot } from "../kit/user-namespace.js";
 
 /** Where an overlay has its own folders: below `folder`/`name`. */
 export interface StackPlace {
@@ -143,7 +144,7 @@ export class OverlayStack {
       // runc gives a tmpfs the rights of what it covers.
       if (isLast) chmodSync(path, 0o1777);
       if (!copiesParents || real === undefined) return;
-      if (process.getuid?.() === 0) chownSync(path, real.uid, real.gid);
+      if (isRoot()) chownSync(path, real.uid, real.gid);
       chmodSync(path, real.mode & 0o7777);
       utimesSync(path, real.atime, real.mtime);
     });
@@ -156,7 +157,7 @@ export class OverlayStack {
   /** An overlay's top directory has the rights of its upper folder. */
   #settleRoot(upper: string): void {
     const { mode, uid, gid } = this.root;
-    if (process.getuid?.() === 0 && (uid !== 0 || gid !== 0)) chownSync(upper, uid, gid);
+    if (isRoot() && (uid !== 0 || gid !== 0)) chownSync(upper, uid, gid);
     chmodSync(upper, mode);
   }
 }

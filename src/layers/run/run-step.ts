@@ -138,7 +138,10 @@ async function runCommand(
       if (path === undefined) throw notAsked(executor.name, `the agent "${id}"`);
       return path;
     },
-    onOutput: (stream, chunk) => untilAborted(output.take(stream, chunk), run.signal),
+    onOutput: (stream, chunk) => {
+      const taken = output.take(stream, chunk);
+      return taken instanceof Promise ? untilAborted(taken, run.signal) : undefined;
+    },
   };
   let logFile: string | undefined;
   const outcome = await executor.run(spec, io).finally(() => {
